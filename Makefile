@@ -1,0 +1,62 @@
+# `make run` runs the product, `make test` tests it; both install what they need below this directory.
+# Needed beforehand: make, and python3 (3.11 or newer) with venv.
+
+PYTHON ?= python3
+UV := .uv/bin/uv
+export UV_PYTHON := .uv/bin/python
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# A home that can't be written to (a service's user): keep the package cache here.
+ifneq ($(shell test -w "$${HOME:-/nonexistent}" && echo yes),yes)
+export UV_CACHE_DIR := $(CURDIR)/.uv/cache
+export PIP_CACHE_DIR := $(CURDIR)/.uv/cache/pip
+endif
+
+.NOTPARALLEL:
+.PHONY: help run test check bench format install install-dev port
+
+help:
+	@echo "make run     run everything on http://127.0.0.1:8000 (PORT=…, VAR_DIR=…)"
+	@echo "make test    run all tests (ARGS='-k name' for some)"
+	@echo "make check   lint, types, layers, migrations, deployment settings"
+	@echo "make bench   measure, and print ratios"
+	@echo "make format  put the sources into shape"
+
+run: port install
+	@exec .venv/bin/python -m valuerealization.supervisor
+
+test: install-dev
+	@exec .venv/bin/python -m pytest -n 2 $(ARGS)
+
+check: install-dev
+	@exec .venv/bin/python -m checks
+
+bench: install-dev
+	@exec .venv/bin/python -m benchmarks $(ARGS)
+
+format: install-dev
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+	.venv/bin/djlint --reformat --quiet templates
+
+# Nothing is installed or started while the port is taken.
+port:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -B -m valuerealization.supervisor --check-port
+
+install: $(UV)
+	@echo "Installing the locked packages into .venv"
+	@$(UV) sync --frozen --no-dev --inexact
+
+install-dev: $(UV)
+	@echo "Installing the locked packages into .venv"
+	@$(UV) sync --frozen
+
+$(UV):
+	@echo "Installing uv into .uv"
+	@rm -rf .uv
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet uv

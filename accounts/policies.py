@@ -1,0 +1,36 @@
+"""Who may do what. `can_*` answers, `check_*` raises; views, forms, admin and API ask nobody else."""
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import Account, User
+
+
+def can_view_accounts(user: User) -> bool:
+    """Everybody of the team reads every account."""
+    return user.is_authenticated and user.is_active
+
+
+def can_edit_account(user: User, account: Account) -> bool:
+    """Leaders and administrators change every account, a CSM those assigned to them (a setting widens it)."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return user.is_leader or settings.VR_CSM_EDITS_ALL or (account.pk is not None and account.owner_id == user.pk)
+
+
+def can_create_account(user: User) -> bool:
+    """Everybody of the team may add an account; a CSM becomes its owner."""
+    return user.is_authenticated and user.is_active
+
+
+def can_assign_owner(user: User) -> bool:
+    """Only leaders and administrators hand accounts to somebody else."""
+    return user.is_authenticated and (user.is_leader or settings.VR_CSM_EDITS_ALL)
+
+
+def check_can_edit_account(user: User, account: Account) -> None:
+    """Raise PermissionDenied unless the person may change the account."""
+    if not can_edit_account(user, account):
+        raise PermissionDenied(
+            f"{account.name} is assigned to {account.owner or 'nobody'}. Ask its owner or a leader to change it."
+        )

@@ -1,0 +1,36 @@
+"""Tables of the objectives app, one module per subject."""
+
+from objectives.models.metrics import Confidence, Direction, Kind, Metric, MetricVersion, Reading
+from objectives.models.objectives import CompletionType, Objective, ObjectiveQuerySet, ObjectiveRevision
+from objectives.models.snapshots import (
+    ReplacedSnapshot,
+    Restatement,
+    Snapshot,
+    SnapshotObjective,
+    SnapshotQuerySet,
+    TickRun,
+    WeekRollup,
+)
+from objectives.models.standing import Standing, StandingQuerySet
+
+__all__ = [
+    "CompletionType",
+    "Confidence",
+    "Direction",
+    "Kind",
+    "Metric",
+    "MetricVersion",
+    "Objective",
+    "ObjectiveQuerySet",
+    "ObjectiveRevision",
+    "Reading",
+    "ReplacedSnapshot",
+    "Restatement",
+    "Snapshot",
+    "SnapshotObjective",
+    "SnapshotQuerySet",
+    "Standing",
+    "StandingQuerySet",
+    "TickRun",
+    "WeekRollup",
+]

@@ -1,0 +1,1 @@
+"""The only writers of metrics, readings, objectives, standings and snapshots."""

@@ -1,0 +1,74 @@
+"""Define metrics; a changed methodology or formula is a new version."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.models import Account
+from objectives.models import Metric, MetricVersion
+from objectives.services.objectives import follow_metric_kind
+from valuerealization.common import audit
+from valuerealization.common.audit import Actor
+
+FIELDS = ("key", "name", "unit", "unit_label", "direction", "kind", "methodology", "formula")
+VERSIONED = ("methodology", "formula")
+
+
+class MetricRefused(ValidationError):
+    """A metric was not saved; `message_dict` names the fields and says why."""
+
+
+def create_metric(*, by: Actor, **fields: Any) -> Metric:
+    """Define a metric.
+
+    Raises: MetricRefused with the reasons by field.
+    """
+    metric = Metric(**fields)
+    with transaction.atomic():
+        _clean(metric)
+        metric.save()
+        _keep_version(metric)
+        audit.record(by=by, action="metric.created", subject=metric, details={"key": [None, metric.key]})
+    return metric
+
+
+def update_metric(*, metric: Metric, by: Actor, at: datetime, **fields: Any) -> Metric:
+    """Change a metric; a new methodology or formula raises its version, and readings keep theirs.
+
+    Raises: MetricRefused with the reasons by field.
+    """
+    with transaction.atomic():
+        metric = Metric.objects.select_for_update().get(pk=metric.pk)
+        before = {name: getattr(metric, name) for name in FIELDS}
+        for name, value in fields.items():
+            setattr(metric, name, value)
+        changed = audit.changes(before, {name: getattr(metric, name) for name in FIELDS})
+        if changed:
+            _clean(metric)
+            metric.updated_at = at
+            metric.version += bool(changed.keys() & set(VERSIONED))
+            metric.save()
+            if changed.keys() & set(VERSIONED):
+                _keep_version(metric)
+            if "kind" in changed:
+                list(Account.objects.filter(objectives__metric=metric).lock().values_list("pk"))
+                follow_metric_kind(metric=metric, by=by)
+            audit.record(by=by, action="metric.updated", subject=metric, details=changed)
+    return metric
+
+
+def _clean(metric: Metric) -> None:
+    if metric.unit != "custom":
+        metric.unit_label = ""
+    try:
+        metric.full_clean()
+    except ValidationError as error:
+        raise MetricRefused(error) from error
+
+
+def _keep_version(metric: Metric) -> None:
+    MetricVersion.objects.create(
+        metric=metric, version=metric.version, methodology=metric.methodology, formula=metric.formula
+    )

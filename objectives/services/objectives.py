@@ -1,0 +1,257 @@
+"""Create, change, archive and restore objectives; every change of a definition is a revision."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+
+from accounts.models import Account
+from objectives.definitions import Draft, Refusal, refusals
+from objectives.models import CompletionType, Kind, Metric, Objective, ObjectiveRevision
+from objectives.services.readings import ReadingRow, record_readings
+from objectives.services.standings import follow_readings, refresh_standings
+from valuerealization.common import audit
+from valuerealization.common.audit import Actor
+
+# What a person or an integrator writes; `current` is not among them: a number typed there is a reading.
+FIELDS = (
+    "title", "details", "completion_type", "baseline", "target", "unit", "unit_label", "metric", "weight", "owner",
+    "started_on", "due_on", "show_in_portal", "external_id", "methodology", "source", "done",
+)  # fmt: skip
+
+
+class ObjectiveRefused(ValueError):
+    """An objective was not saved; `refusals` names each field and says why."""
+
+    def __init__(self, reasons: Sequence[Refusal]) -> None:
+        super().__init__("; ".join(f"{reason.field}: {reason.message}" for reason in reasons))
+        self.refusals = tuple(reasons)
+
+
+def local_date(account: Account, at: datetime) -> date:
+    """Tell the day it is at the account's place."""
+    return at.astimezone(ZoneInfo(account.timezone)).date()
+
+
+def check_objective(
+    *, objective: Objective, current: Decimal | None, at: datetime, stored: Objective | None, is_history: bool = False
+) -> None:
+    """Refuse a definition that breaks a rule of docs/formulas.md#saving, or a field that can't be stored.
+
+    Raises: ObjectiveRefused with every reason.
+    """
+    draft = Draft(
+        completion_type=objective.completion_type,
+        baseline=objective.baseline,
+        current=current,
+        target=objective.target,
+        has_metric=objective.metric_id is not None,
+        weight=objective.weight,
+        unit=objective.unit,
+        unit_label=objective.unit_label,
+        started_on=objective.started_on,
+        due_on=objective.due_on,
+        done=objective.done,
+        has_measurement=stored is not None and stored.measured_at is not None,
+        former_due_on=stored.due_on if stored else None,
+    )
+    reasons = list(refusals(draft, today=local_date(objective.account, at), is_history=is_history))
+    named = {reason.field for reason in reasons}
+    try:
+        objective.full_clean(exclude=["account", "owner", "metric"], validate_constraints=False)
+    except ValidationError as error:
+        reasons += [
+            Refusal(name, item.code or "invalid", " ".join(item.messages))
+            for name, items in error.error_dict.items()
+            for item in items
+            if name not in named
+        ]
+    if reasons:
+        raise ObjectiveRefused(reasons)
+
+
+def create_objective(
+    *,
+    account: Account,
+    by: Actor,
+    at: datetime,
+    current: Decimal | None = None,
+    confidence: str = "high",
+    is_history: bool = False,
+    **fields: Any,
+) -> Objective:
+    """Add an objective; a `current` typed in with it becomes its first reading, observed now.
+
+    Raises: ObjectiveRefused.
+    """
+    with transaction.atomic():
+        account = Account.objects.lock().get(pk=account.pk)
+        objective = Objective(account=account, **{"started_on": local_date(account, at), **fields})
+        _complete(objective)
+        check_objective(objective=objective, current=current, at=at, stored=None, is_history=is_history)
+        if account.archived_at is not None:
+            raise ObjectiveRefused([Refusal("customer", "archived", "This account is archived. Restore it first.")])
+        objective.save()
+        _revise(objective, by=by, reason="Created")
+        audit.record(
+            by=by,
+            action="objective.created",
+            subject=objective,
+            account_id=account.pk,
+            details={name: [None, value] for name, value in _values(objective).items() if value not in (None, "")},
+        )
+        _apply(objective, current=current, confidence=confidence, by=by, at=at)
+    objective.refresh_from_db()
+    return objective
+
+
+def update_objective(
+    *,
+    objective: Objective,
+    by: Actor,
+    at: datetime,
+    current: Decimal | None = None,
+    confidence: str = "high",
+    reason: str = "",
+    is_history: bool = False,
+    **fields: Any,
+) -> Objective:
+    """Change an objective; what is not given stays, and an unchanged `current` writes nothing.
+
+    Raises: ObjectiveRefused.
+    """
+    with transaction.atomic():
+        account = Account.objects.lock().get(pk=objective.account_id)
+        stored = Objective.objects.select_related("metric").get(pk=objective.pk)
+        objective = Objective.objects.select_related("metric").get(pk=objective.pk)
+        objective.account = account
+        for name, value in fields.items():
+            setattr(objective, name, value)
+        _complete(objective)
+        check_objective(objective=objective, current=current, at=at, stored=stored, is_history=is_history)
+        changed = audit.changes(_values(stored), _values(objective))
+        if changed:
+            definition_changed = _definition(stored) != _definition(objective)
+            if definition_changed:
+                objective.revision = stored.revision + 1
+            objective.updated_at = at
+            if objective.completion_type == CompletionType.MANUAL:
+                objective.current = objective.measured_at = objective.reading = objective.last_progress_at = None
+            objective.save()
+            if definition_changed:
+                _revise(objective, by=by, reason=reason)
+            audit.record(
+                by=by, action="objective.updated", subject=objective, account_id=account.pk,
+                details={**changed, **({"reason": reason} if reason else {})},
+            )  # fmt: skip
+        if current is not None and current == stored.current:
+            current = None
+        if changed or current is not None:
+            _apply(objective, current=current, confidence=confidence, by=by, at=at)
+    objective.refresh_from_db()
+    return objective
+
+
+def archive_objective(*, objective: Objective, by: Actor, at: datetime, reason: str = "") -> Objective:
+    """Take an objective out of the mean at once; its history stays."""
+    return _set_archived(objective, archived_at=at, by=by, at=at, reason=reason)
+
+
+def restore_objective(*, objective: Objective, by: Actor, at: datetime, reason: str = "") -> Objective:
+    """Bring an archived objective back into the mean."""
+    return _set_archived(objective, archived_at=None, by=by, at=at, reason=reason)
+
+
+def _set_archived(
+    objective: Objective, *, archived_at: datetime | None, by: Actor, at: datetime, reason: str
+) -> Objective:
+    with transaction.atomic():
+        Account.objects.lock().get(pk=objective.account_id)
+        objective = Objective.objects.get(pk=objective.pk)
+        if (objective.archived_at is None) != (archived_at is None):
+            objective.archived_at = archived_at
+            objective.updated_at = at
+            objective.revision += 1
+            objective.save(update_fields=["archived_at", "updated_at", "revision"])
+            _revise(objective, by=by, reason=reason)
+            action = "objective.archived" if archived_at else "objective.restored"
+            audit.record(
+                by=by, action=action, subject=objective, account_id=objective.account_id, details={"reason": reason}
+            )
+            _apply(objective, current=None, confidence="high", by=by, at=at)
+    objective.refresh_from_db()
+    return objective
+
+
+def _complete(objective: Objective) -> None:
+    """Fill in what follows from other fields."""
+    if objective.external_id == "":
+        objective.external_id = None
+    metric: Metric | None = objective.metric
+    objective.kind = metric.kind if metric is not None else Kind.VALUE
+    if metric is not None and not objective.unit:
+        objective.unit, objective.unit_label = metric.unit, metric.unit_label
+    if objective.unit != "custom":
+        objective.unit_label = ""
+
+
+def _revise(objective: Objective, *, by: Actor, reason: str) -> None:
+    """Keep the definition as a revision, valid from the database's now."""
+    revision = ObjectiveRevision.objects.create(
+        objective=objective,
+        number=objective.revision,
+        archived=objective.archived_at is not None,
+        changed_by=by.name,
+        reason=reason[:300],
+        **_definition(objective),
+    )
+    Objective.objects.filter(pk=objective.pk).update(revised_at=revision.valid_from)
+
+
+def _apply(objective: Objective, *, current: Decimal | None, confidence: str, by: Actor, at: datetime) -> None:
+    """Record a typed-in number, and move everything that follows from the objective."""
+    follow_readings(objective_ids=[objective.pk])
+    if current is not None:
+        row = ReadingRow(
+            index=0, objective_id=objective.pk, value=current, observed_at=at, source=objective.source,
+            confidence=confidence,
+        )  # fmt: skip
+        record_readings(rows=[row], by=by, at=at, atomic=True)
+    else:
+        refresh_standings(account_ids=[objective.account_id], at=at)
+
+
+def _definition(objective: Objective) -> dict[str, Any]:
+    return {name: getattr(objective, name) for name in Objective.definition_fields()}
+
+
+def _values(objective: Objective) -> dict[str, Any]:
+    return {
+        name: getattr(objective, f"{name}_id" if name in {"metric", "owner"} else name) for name in FIELDS
+    }
+
+
+_METRIC_CHANGED = """
+WITH changed AS (
+  UPDATE objectives_objective o SET kind = %(kind)s, revision = revision + 1, revised_at = value_now(),
+    state_changed_at = value_now(), updated_at = value_now()
+  WHERE metric_id = %(metric)s AND kind <> %(kind)s
+  RETURNING *
+)
+INSERT INTO objectives_objectiverevision (objective_id, number, valid_from, archived, changed_by, reason, {fields})
+SELECT id, revision, revised_at, archived_at IS NOT NULL, %(by)s, 'The kind of the metric changed', {fields}
+FROM changed
+"""
+
+
+def follow_metric_kind(*, metric: Metric, by: Actor) -> None:
+    """Revise every objective of a metric whose kind (value or activity) changed."""
+    fields = ", ".join(Objective.definition_fields())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _METRIC_CHANGED.format(fields=fields), {"kind": metric.kind, "metric": metric.pk, "by": by.name}
+        )

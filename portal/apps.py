@@ -1,0 +1,7 @@
+"""The customer's side."""
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"

@@ -1,0 +1,1 @@
+"""Starting, running, stopping: tried with real processes."""

@@ -1,0 +1,65 @@
+"""Write the audit log. Every service calls `record` inside the transaction of the change it describes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from valuerealization.common.models import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person, an API key or the system itself."""
+
+    kind: str
+    id: str
+    name: str
+
+
+SYSTEM = Actor(kind=AuditEntry.Actor.SYSTEM, id="", name="System")
+
+
+def record(
+    *,
+    by: Actor,
+    action: str,
+    subject: models.Model,
+    account_id: int | None = None,
+    label: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Add one entry about `subject`.
+
+    Shape: `action` is `noun.verb_past`, e.g. `objective.created`; `details` is JSON, changed fields as [before, after].
+    """
+    return AuditEntry.objects.create(
+        actor_kind=by.kind,
+        actor_id=by.id,
+        actor_name=by.name[:200],
+        request_id=request_id(),
+        action=action,
+        account_id=account_id,
+        subject_type=subject._meta.label_lower,
+        subject_id=subject.pk,
+        subject_label=(label or str(subject))[:300],
+        details=_jsonable(details or {}),
+    )
+
+
+def request_id() -> str:
+    """Tell the id of the request being served, or '' outside of one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """List the fields whose value differs, each as [before, after]."""
+    return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+
+
+def _jsonable(details: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(details, cls=DjangoJSONEncoder))

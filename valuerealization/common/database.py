@@ -1,0 +1,154 @@
+"""Database roles and row-level security, as operations for migrations.
+
+Three roles: the owner migrates and owns every table; the application's role has no DDL; the portal's role is taken with
+SET LOCAL ROLE and sees one account's shared rows.
+Names: the application's role is the user of DATABASE_URL; the portal's is settings.PORTAL_ROLE.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from psycopg import sql
+
+# The setting that names the account a portal session may see; NULLIF because a reset setting reads as ''.
+PORTAL_ACCOUNT = "NULLIF(current_setting('app.account_id', true), '')::bigint"
+
+
+def application_role() -> str:
+    """Name the role that the running product connects as."""
+    return str(settings.DATABASES["default"]["USER"])
+
+
+def portal_role() -> str:
+    """Name the role that portal requests take for the length of one transaction."""
+    return str(settings.PORTAL_ROLE)
+
+
+class _RoleOperation(Operation):
+    """A migration operation whose SQL names roles, so it is composed when it runs."""
+
+    reduces_to_sql = True
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Change no model state."""
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        return []
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        return []
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        for statement in self.forwards():
+            schema_editor.execute(statement.as_string(schema_editor.connection.connection), params=None)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
+    ) -> None:
+        for statement in self.backwards():
+            schema_editor.execute(statement.as_string(schema_editor.connection.connection), params=None)
+
+
+class GrantApplicationRole(_RoleOperation):
+    """Let the application's role read and write every table of the schema, made before or after this migration."""
+
+    def describe(self) -> str:
+        return "Grant the application's role data access without DDL"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        role = sql.Identifier(application_role())
+        return [
+            sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"),
+            sql.SQL("GRANT USAGE ON SCHEMA public TO {}, {}").format(role, sql.Identifier(portal_role())),
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(role),
+            sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(role),
+            sql.SQL(
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}"
+            ).format(role),
+            sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}").format(role),
+        ]
+
+
+class AppendOnly(_RoleOperation):
+    """Take UPDATE and DELETE on a table away from the application's role."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def describe(self) -> str:
+        return f"Make {self.table} append only for the application's role"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        if application_role() == settings.DATABASES["owner"]["USER"]:
+            return []  # an owner always keeps its rights; the start-up check reports that set-up
+        return [
+            sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(
+                sql.Identifier(self.table), sql.Identifier(application_role())
+            )
+        ]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        return [
+            sql.SQL("GRANT UPDATE, DELETE ON {} TO {}").format(
+                sql.Identifier(self.table), sql.Identifier(application_role())
+            )
+        ]
+
+
+class RowSecurity(_RoleOperation):
+    """Enable and force row-level security on an account-scoped table.
+
+    The owner and the application see every row; the portal's role sees what `portal_using` lets through, or nothing
+    when it is empty.
+    """
+
+    def __init__(self, table: str, *, portal_using: str = "") -> None:
+        self.table = table
+        self.portal_using = portal_using
+
+    def describe(self) -> str:
+        return f"Row-level security on {self.table}"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        table = sql.Identifier(self.table)
+        statements: list[sql.Composed | sql.SQL] = [
+            sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(table),
+            sql.SQL("ALTER TABLE {} FORCE ROW LEVEL SECURITY").format(table),
+            sql.SQL("CREATE POLICY staff ON {} TO CURRENT_USER, {} USING (true) WITH CHECK (true)").format(
+                table, sql.Identifier(application_role())
+            ),
+        ]
+        if self.portal_using:
+            portal = sql.Identifier(portal_role())
+            statements += [
+                sql.SQL("CREATE POLICY portal ON {} FOR SELECT TO {} USING ({})").format(
+                    table,
+                    portal,
+                    sql.SQL(self.portal_using.format(account=PORTAL_ACCOUNT)),  # type: ignore[arg-type]
+                ),
+                sql.SQL("GRANT SELECT ON {} TO {}").format(table, portal),
+            ]
+        return statements
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        table = sql.Identifier(self.table)
+        return [
+            sql.SQL("DROP POLICY IF EXISTS portal ON {}").format(table),
+            sql.SQL("DROP POLICY IF EXISTS staff ON {}").format(table),
+            sql.SQL("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY").format(table),
+            sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(table),
+        ]
+
+
+class TransactionId(models.Field[Any, Any]):
+    """PostgreSQL's xid8: the writing transaction, so that readers can wait for every older one to end."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"

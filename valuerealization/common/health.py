@@ -1,0 +1,81 @@
+"""Is the process up, and is everything it needs in order?"""
+
+from collections.abc import Callable
+from functools import cache
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+logger = structlog.get_logger(__name__)
+
+BEAT_KEY = "vr:beat"
+BEAT_SECONDS = 30  # six turns of the scheduler
+
+
+@cache
+def broker() -> "Redis[bytes]":
+    """Connect to the broker for a question: answered at once or not at all."""
+    return Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def record_beat() -> None:
+    """Leave a sign of life of the scheduler; it fades by itself, so no two clocks are compared."""
+    try:
+        broker().set(BEAT_KEY, 1, ex=BEAT_SECONDS)
+    except RedisError as error:
+        logger.warning("beat_not_recorded", error=str(error))
+
+
+@require_safe
+@never_cache
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Answer as long as the process serves requests."""
+    return JsonResponse({"status": "up"})
+
+
+@require_safe
+@never_cache
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Answer 200 when database, broker and scheduler are in order, and 503 naming what isn't."""
+    checks = {name: check() for name, check in CHECKS.items()}
+    ready = all(word == "ok" for word in checks.values())
+    return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        logger.warning("database_away", error=str(error))
+        return "no connection"
+    return "ok"
+
+
+def _broker() -> str:
+    try:
+        broker().ping()
+    except RedisError as error:
+        logger.warning("broker_away", error=str(error))
+        return "no connection"
+    return "ok"
+
+
+def _beat() -> str:
+    try:
+        return "ok" if broker().exists(BEAT_KEY) else f"no heartbeat for {BEAT_SECONDS} seconds"
+    except RedisError:
+        return "unknown without the broker"
+
+
+CHECKS: dict[str, Callable[[], str]] = {"database": _database, "broker": _broker, "beat": _beat}

@@ -1,0 +1,485 @@
+"""Every setting, from the environment; `docs/operations.md` lists the variables.
+
+Without `DATABASE_URL` this is the *embedded* set-up: PostgreSQL and Valkey below `VAR_DIR`, plain http on this machine,
+mail into files, a generated secret key. With it this is production, and what production needs has to be given.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import django_stubs_ext
+import structlog
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Account]` and the like mean something at run time
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env(name: str, default: str = "") -> str:
+    """Read a variable; an empty one counts as not given."""
+    return os.environ.get(name, "").strip() or default
+
+
+def env_flag(name: str, *, default: bool = False) -> bool:
+    """Read a yes or no.
+
+    Raises: ImproperlyConfigured for anything else.
+    """
+    value = env(name, "1" if default else "0").lower()
+    if value not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
+        raise ImproperlyConfigured(f"{name} is 1 or 0, not {value!r}")
+    return value in {"1", "true", "yes", "on"}
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    """Read a list separated by commas."""
+    return [part.strip() for part in env(name, default).split(",") if part.strip()]
+
+
+VAR_DIR = Path(env("VAR_DIR", str(BASE_DIR / "var"))).absolute()
+EMBEDDED = env_flag("VR_EMBEDDED") or not env("DATABASE_URL")
+DEBUG = env_flag("DEBUG")
+# Whether browsers reach us by https (through a proxy); plain http is for this machine alone.
+HTTPS = env_flag("VR_HTTPS", default=not EMBEDDED and not DEBUG)
+
+
+# --- The product's own ---
+
+VR_ORGANISATION = env("VR_ORGANISATION", "Value Realization")
+VR_ALLOW_FUTURE = env_flag("VR_ALLOW_FUTURE")  # snapshots "as of" an instant that has not come: for trials only
+VR_CSM_EDITS_ALL = env_flag("VR_CSM_EDITS_ALL")  # a CSM edits every account, not only their own
+VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
+PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
+
+
+# --- Secrets and hosts ---
+
+
+def _secret_key() -> str:
+    """Take the key from the environment; the embedded set-up makes one for good."""
+    if given := env("SECRET_KEY"):
+        return given
+    if not EMBEDDED:
+        raise ImproperlyConfigured("SECRET_KEY is not set: DATABASE_URL is, and production needs both.")
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"secret_key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(64))
+        try:
+            os.link(draft, path)  # of two processes that make one, the first wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env_list("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
+PROXIES = int(env("VR_PROXIES", "0"))  # how many proxies of ours stand in front and set X-Forwarded-For
+
+
+# --- Application ---
+
+ROOT_URLCONF = "valuerealization.urls"
+WSGI_APPLICATION = "valuerealization.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "valuerealization.common",
+    "accounts",
+    "objectives",
+    "portfolio",
+    "portal",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "axes",
+    "csp",
+    "django_celery_beat",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_standardized_errors",
+    "rest_framework",
+    "rest_framework_api_key",
+    "template_partials",
+]
+
+MIDDLEWARE = [
+    "valuerealization.common.logging.RequestId",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "valuerealization.common.context.shell",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = False
+
+
+# --- Database ---
+
+STATEMENT_TIMEOUT = env("VR_STATEMENT_TIMEOUT", "0")  # the web server sets one, see wsgi.py
+
+
+def _database(url: str, **session: str) -> dict[str, Any]:
+    """Turn `postgresql://user:password@host:port/name?option=…` into Django's dictionary."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise ImproperlyConfigured("A database address reads postgresql://user:password@host:5432/name")
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    host = options.pop("host", parts.hostname or "")
+    session_options = " ".join(f"-c {key}={value}" for key, value in session.items())
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or options.pop("port", "")),
+        # A connection for each thread, not a pool: a pool would have to survive the forks of both servers.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "application_name": "valuerealization",
+            "options": f"{session_options} {options.pop('options', '')}".strip(),
+            **options,
+        },
+    }
+
+
+def _embedded_database(role: str) -> str:
+    """Say where the embedded PostgreSQL listens, for tools that read settings without starting it."""
+    return f"postgresql://{role}@/valuerealization?host={VAR_DIR / 'run'}"
+
+
+DATABASES = {
+    "default": _database(
+        env("DATABASE_URL", _embedded_database("vr_app")),
+        statement_timeout=STATEMENT_TIMEOUT,
+        lock_timeout="15s",
+        idle_in_transaction_session_timeout="5min",
+    ),
+    # Migrations only: `manage.py migrate --database owner`. A slow one gives way to requests.
+    "owner": _database(
+        env("DATABASE_OWNER_URL", env("DATABASE_URL", _embedded_database("vr_owner"))), lock_timeout="10s"
+    )
+    | {"CONN_MAX_AGE": 0},
+}
+
+
+# --- Broker, tasks, cache ---
+
+REDIS_URL = env("REDIS_URL", f"unix://{VAR_DIR / 'run' / 'valkey.sock'}?db=0" if EMBEDDED else "redis://localhost:6379/0")
+
+
+def _broker(url: str) -> str:
+    """Spell a unix socket's address as the task library does."""
+    return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+
+CELERY_BROKER_URL = _broker(REDIS_URL)
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,  # twice the longest task
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    "retry_on_timeout": False,
+    "health_check_interval": 30,
+}
+# Publishing happens in requests: say so at once when the broker is away; the database keeps what is due.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 10_000
+CELERY_BEAT_SCHEDULER = "valuerealization.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+
+CACHES = {
+    "default": {
+        "BACKEND": "valuerealization.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "vr",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    },
+}
+
+
+# --- People ---
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/sign-in/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by administrators
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# Failed sign-ins are counted in the database (axes), not in the cache.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+
+
+def attempted_address(request: HttpRequest | None, credentials: Mapping[str, str] | None = None) -> str:
+    """Name the address somebody tries to sign in with, on our page, in the admin or in code."""
+    given: Mapping[str, Any] = credentials or (request.POST if request is not None else {})
+    return str(given.get("email") or given.get("username") or given.get("login") or "").strip().lower()
+
+
+AXES_USERNAME_CALLABLE = attempted_address
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False
+AXES_IPWARE_PROXY_COUNT = PROXIES
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if PROXIES else ["REMOTE_ADDR"]
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = int(timedelta(days=7).total_seconds())
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+
+# --- Transport and content security ---
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come by plain http
+SECURE_HSTS_SECONDS = int(env("VR_HSTS_SECONDS", "31536000")) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXIES else None
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024  # 50,000 readings in one array
+
+
+# --- Static files ---
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env("STATIC_ROOT", str(VAR_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+MEDIA_ROOT = VAR_DIR / "media"
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+
+# --- Mail ---
+
+
+def _mail(url: str) -> dict[str, Any]:
+    """Turn `smtp://user:password@host:587/?tls=1`, `smtps://…`, `file:///directory` or `console:` into settings."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    backends = "django.core.mail.backends"
+    match parts.scheme:
+        case "file":
+            return {"EMAIL_BACKEND": f"{backends}.filebased.EmailBackend", "EMAIL_FILE_PATH": unquote(parts.path)}
+        case "console":
+            return {"EMAIL_BACKEND": f"{backends}.console.EmailBackend"}
+        case "smtp" | "smtps":
+            return {
+                "EMAIL_BACKEND": f"{backends}.smtp.EmailBackend",
+                "EMAIL_HOST": parts.hostname or "localhost",
+                "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
+                "EMAIL_HOST_USER": unquote(parts.username or ""),
+                "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+                "EMAIL_USE_SSL": parts.scheme == "smtps",
+                "EMAIL_USE_TLS": options.get("tls") == "1",
+                "EMAIL_TIMEOUT": 10,
+            }
+    raise ImproperlyConfigured("EMAIL_URL starts with smtp://, smtps://, file:// or console:")
+
+
+globals().update(_mail(env("EMAIL_URL", f"file://{VAR_DIR / 'mail'}" if EMBEDDED else "smtp://localhost")))
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "value@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+
+# --- API ---
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "URL_FORMAT_OVERRIDE": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+    "NUM_PROXIES": PROXIES,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Value Realization API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+
+# --- Logs ---
+
+LOG_JSON = env_flag("VR_LOG_JSON", default=not EMBEDDED and not DEBUG)
+LOG_LEVEL = env("VR_LOG_LEVEL", "INFO").upper()
+_shared_processors: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_shared_processors,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "lines": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _shared_processors,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *(
+                    [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+                    if LOG_JSON
+                    else [structlog.dev.ConsoleRenderer(colors=env_flag("VR_LOG_COLOUR"), pad_event_to=0)]
+                ),
+            ],
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "propagate": False, "level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},  # the request's own line says as much
+        "axes": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+    },
+}
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # checked by our own middleware in front
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = not PROXIES
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = 20
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = 10

@@ -1,0 +1,12 @@
+"""Every address of the product, app by app."""
+
+from django.contrib import admin
+from django.urls import path
+
+from valuerealization.common import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+]
