@@ -30,8 +30,19 @@ run: port install
 test: install-dev
 	@exec .venv/bin/python -m pytest -n 2 $(ARGS)
 
+# What production would be given, to judge the settings by.
+DEPLOYED := env -u DEBUG -u VR_HTTPS DATABASE_URL=postgresql://vr_app@localhost/value REDIS_URL=redis://localhost \
+	SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=value.example.com
+
 check: install-dev
-	@exec .venv/bin/python -m checks
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/djlint --quiet --check --lint templates
+	.venv/bin/lint-imports
+	SECRET_KEY=types .venv/bin/mypy
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && set -x && \
+		VAR_DIR=$$directory .venv/bin/python manage.py makemigrations --check --dry-run
+	@set -x; $(DEPLOYED) .venv/bin/python manage.py check --deploy --fail-level WARNING
 
 bench: install-dev
 	@exec .venv/bin/python -m benchmarks $(ARGS)

@@ -31,7 +31,7 @@ class Draft:
     weight: Decimal
     unit: str
     unit_label: str
-    started_on: date
+    started_on: date | None
     due_on: date | None
     done: bool = False
     has_measurement: bool = False
@@ -58,7 +58,9 @@ def refusals(draft: Draft, *, today: date, is_history: bool = False) -> Iterator
         yield Refusal("weight", "weight_out_of_range", "Give a weight above 0, up to 100.")
     if draft.unit == "custom" and not draft.unit_label:
         yield Refusal("unit_label", "required", "Say what is counted, for example “disputes”.")
-    if draft.due_on is not None:
+    if draft.started_on is None:
+        yield Refusal("started_on", "required", "Give the day on which the baseline was taken.")
+    elif draft.due_on is not None:
         if draft.due_on <= draft.started_on:
             yield Refusal("due_on", "due_before_start", "Choose a target date after the start date.")
         elif draft.due_on != draft.former_due_on and draft.due_on < today and not is_history:

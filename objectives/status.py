@@ -157,10 +157,9 @@ def reason(
         case Status.AT_RISK:
             causes = [standstill] if days_without_progress >= AT_RISK_DAYS else []
             causes += ["25 to 49%"] if score < AT_RISK_BELOW else []
-        case Status.ON_TRACK if days_since_progress is None:
-            causes = ["50 to 99%, no progress yet"]
-        case Status.ON_TRACK:
-            causes = [f"Progress {format_ago(days_since_progress)}"]
+        case _:
+            ago = None if days_since_progress is None else format_ago(days_since_progress)
+            causes = ["50 to 99%, no progress yet" if ago is None else f"Progress {ago}"]
     # A stored status beside newer numbers may have no cause left among them; its rule still says why.
     return StatusReason(tuple(causes) or (_RULES[status],))
 

@@ -67,33 +67,29 @@ def process_environment(django_db_setup: None, database_name: str) -> dict[str, 
 
 
 @pytest.fixture
-def clock(request: pytest.FixtureRequest) -> Generator[Callable[[datetime], None]]:
+def clock() -> Generator[Callable[[datetime], None]]:
     """Set both clocks, Python's and SQL's `value_now()`: `clock(at)`; they stand still until set again.
 
     Connections of this process only; a real process takes `PGOPTIONS="-c app.now=…"`.
     """
-    now: list[str] = []
+    now = ""
 
-    def set_on(sender: object = None, connection: Any = connection, **_signal: object) -> None:
+    def set_on(connection: Any, **_signal: object) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('app.now', %s, false)", [now[-1]])
+            cursor.execute("SELECT set_config('app.now', %s, false)", [now])
 
     with ExitStack() as travels:
 
         def travel(at: datetime) -> None:
+            nonlocal now
             travels.close()
             travels.enter_context(time_machine.travel(at, tick=False))
-            now.append(at.isoformat())
+            now = at.isoformat()
             if connection.connection is not None:
-                set_on()
-
-        def forget() -> None:
-            connection_created.disconnect(set_on)
-            now.append("")
-            if connection.connection is not None and not connection.connection.closed:
-                set_on()
+                set_on(connection)
 
         connection_created.connect(set_on, weak=False)
-        now.append("")
-        request.addfinalizer(forget)
-        yield travel
+        try:
+            yield travel  # the test's rollback, or the end of its connections, sets SQL's clock back
+        finally:
+            connection_created.disconnect(set_on)

@@ -20,7 +20,15 @@ SESSION_DIR = "VR_TEST_DIR"  # set: somebody up the line has started the servers
 _hold = pytest.StashKey[Hold]()
 
 # What a developer's shell may hold and tests must not see.
-UNSET = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DEBUG", "EMAIL_URL", "SECRET_KEY", "STATIC_ROOT", "STATEMENT_TIMEOUT")
+UNSET = (
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "EMAIL_URL",
+    "SECRET_KEY",
+    "STATIC_ROOT",
+    "STATEMENT_TIMEOUT",
+)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

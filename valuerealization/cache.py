@@ -1,6 +1,6 @@
 """The cache: nothing depends on what it holds, so while its server is away it is empty instead of an error."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import structlog
@@ -50,14 +50,14 @@ class ForgivingRedisCache(RedisCache):
         except RedisError as error:
             raise ValueError(f"Key {key!r} not found: {error}") from error
 
-    def set_many(self, data: Mapping[Any, Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def set_many(self, data: dict[Any, Any], *args: Any, **kwargs: Any) -> list[Any]:
         return self._forgive(lambda: super(ForgivingRedisCache, self).set_many(data, *args, **kwargs), list(data))
 
     def delete_many(self, keys: Iterable[Any], version: int | None = None) -> None:
         self._forgive(lambda: super(ForgivingRedisCache, self).delete_many(keys, version), None)
 
-    def clear(self) -> bool:
-        return self._forgive(super().clear, False)
+    def clear(self) -> None:
+        self._forgive(super().clear, None)
 
     def _forgive(self, ask: Callable[[], T], otherwise: T) -> T:
         try:

@@ -1,4 +1,4 @@
-"""The Celery application. Whatever starts Django imports this, so that tasks are sent by it and not by a default one."""
+"""The Celery application. Whatever starts Django imports it, or tasks would be sent by a default one."""
 
 import logging.config
 import os

@@ -222,7 +222,9 @@ DATABASES = {
 
 # --- Broker, tasks, cache ---
 
-REDIS_URL = env("REDIS_URL", f"unix://{VAR_DIR / 'run' / 'valkey.sock'}?db=0" if EMBEDDED else "redis://localhost:6379/0")
+REDIS_URL = env(
+    "REDIS_URL", f"unix://{VAR_DIR / 'run' / 'valkey.sock'}?db=0" if EMBEDDED else "redis://localhost:6379/0"
+)
 
 
 def _broker(url: str) -> str:
@@ -467,7 +469,8 @@ LOGGING = {
             ],
         },
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "filters": {"quiet_probes": {"()": "valuerealization.common.logging.QuietProbes"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["quiet_probes"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"handlers": ["stderr"], "propagate": False, "level": LOG_LEVEL},

@@ -1,7 +1,7 @@
 """Run the whole product in one terminal: web server, worker and scheduler, with the servers they need.
 
-`python -m valuerealization.supervisor` is what `make run` ends in. Every process has a group of its own, so Ctrl-C reaches
-this one alone, which ends the others in order; they end by themselves should this one be killed.
+`python -m valuerealization.supervisor` is what `make run` ends in. Every process has a group of its own, so Ctrl-C
+reaches this one alone, which ends the others in order; they end by themselves should this one be killed.
 Only the standard library is imported here: `--check-port` runs before anything is installed.
 """
 
@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from valuerealization.embedded import EmbeddedError, Hold, hold_missing, missing_servers
 from valuerealization.embedded.identity import die_with_parent
@@ -51,7 +51,9 @@ def reserve_port(text: str) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise StartError(f"Port {text} is in use: stop what uses it, or choose another: PORT=8001 make run") from None
+            raise StartError(
+                f"Port {text} is in use: stop what uses it, or choose another: PORT=8001 make run"
+            ) from None
         raise StartError(f"Port {text} can't be used: {error.strerror}.") from None
     return listener
 
@@ -59,7 +61,9 @@ def reserve_port(text: str) -> socket.socket:
 class Child:
     """A process we started, in a group of its own, with its output as our lines."""
 
-    def __init__(self, name: str, command: Sequence[str], *, environment: dict[str, str], fds: Sequence[int] = ()) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], *, environment: dict[str, str], fds: Sequence[int] = ()
+    ) -> None:
         """Start the process."""
         self.name = name
         self.exit_code: int | None = None
@@ -75,8 +79,7 @@ class Child:
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        assert self.process.stdout is not None
-        self.output: IO[bytes] = self.process.stdout
+        self.output = cast("IO[bytes]", self.process.stdout)
         os.set_blocking(self.output.fileno(), False)
 
     def read_lines(self) -> list[str]:
@@ -179,19 +182,28 @@ class Supervisor:
 
         Raises: StartError naming the process that died.
         """
-        celery = ["-m", "celery", "-A", "valuerealization"]
+        # Root in a container is what we are often run as, and our tasks are JSON.
+        celery = ["-W", "ignore:You're running the worker", "-m", "celery", "--quiet", "-A", "valuerealization"]
         fd = self.listener.fileno()
         self._start(
             "web",
             [
-                *("-m", "gunicorn", "valuerealization.wsgi", "--bind", f"fd://{fd}", "--no-control-socket"),
+                *(
+                    "-m",
+                    "gunicorn",
+                    "valuerealization.wsgi",
+                    "--bind",
+                    f"fd://{fd}",
+                    "--no-control-socket",
+                    "--preload",
+                ),
                 *("--worker-class", "gthread", "--workers", "2", "--threads", "4"),
                 *("--timeout", "60", "--graceful-timeout", "8", "--log-level", "warning"),
             ],
             fds=[fd],
         )
-        self._start("worker", [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip"])
-        self._start("beat", [*celery, "beat", "--loglevel", "INFO"])
+        self._start("worker", [*celery, "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"])
+        self._start("beat", [*celery, "beat"])
         threading.Thread(target=self._announce, args=[report], daemon=True).start()
         next_look = time.monotonic() + LOOK_SECONDS
         while not self.told_to_stop:
@@ -237,7 +249,7 @@ class Supervisor:
             if not child.has_ended():
                 child.signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_SECONDS
-        while not all([child.has_ended() for child in self.children]):
+        while not all(child.has_ended() for child in self.children):
             self._turn()
             if time.monotonic() > deadline:
                 for child in self.children:
@@ -255,7 +267,7 @@ class Supervisor:
         while not self.told_to_stop:
             with contextlib.suppress(OSError), opener.open(request, timeout=5):
                 break
-            time.sleep(0.1)
+            time.sleep(0.3)
         else:
             return
         self.say(f"Ready: {url}")

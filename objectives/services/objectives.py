@@ -7,12 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Account
 from objectives.definitions import Draft, Refusal, refusals
-from objectives.models import CompletionType, Kind, Metric, Objective, ObjectiveRevision
-from objectives.services.readings import ReadingRow, record_readings
+from objectives.models import CompletionType, Kind, Metric, Objective, ObjectiveRevision, Reading
+from objectives.services.readings import ReadingRow, ReadingsRefused, record_readings
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
@@ -56,7 +56,7 @@ def check_objective(
         started_on=objective.started_on,
         due_on=objective.due_on,
         done=objective.done,
-        has_measurement=stored is not None and stored.measured_at is not None,
+        has_measurement=stored is not None and Reading.objects.filter(objective=stored).exists(),
         former_due_on=stored.due_on if stored else None,
     )
     reasons = list(refusals(draft, today=local_date(objective.account, at), is_history=is_history))
@@ -90,12 +90,13 @@ def create_objective(
     """
     with transaction.atomic():
         account = Account.objects.lock().get(pk=account.pk)
-        objective = Objective(account=account, **{"started_on": local_date(account, at), **fields})
+        objective = Objective(account=account, **fields)
+        if objective.started_on is None:
+            objective.started_on = local_date(account, at)
         _complete(objective)
         check_objective(objective=objective, current=current, at=at, stored=None, is_history=is_history)
-        if account.archived_at is not None:
-            raise ObjectiveRefused([Refusal("customer", "archived", "This account is archived. Restore it first.")])
-        objective.save()
+        _check_account(account)
+        _save(objective)
         _revise(objective, by=by, reason="Created")
         audit.record(
             by=by,
@@ -133,6 +134,7 @@ def update_objective(
             setattr(objective, name, value)
         _complete(objective)
         check_objective(objective=objective, current=current, at=at, stored=stored, is_history=is_history)
+        _check_account(account)
         changed = audit.changes(_values(stored), _values(objective))
         if changed:
             definition_changed = _definition(stored) != _definition(objective)
@@ -141,14 +143,14 @@ def update_objective(
             objective.updated_at = at
             if objective.completion_type == CompletionType.MANUAL:
                 objective.current = objective.measured_at = objective.reading = objective.last_progress_at = None
-            objective.save()
+            _save(objective)
             if definition_changed:
                 _revise(objective, by=by, reason=reason)
             audit.record(
                 by=by, action="objective.updated", subject=objective, account_id=account.pk,
                 details={**changed, **({"reason": reason} if reason else {})},
             )  # fmt: skip
-        if current is not None and current == stored.current:
+        if current == stored.current and stored.completion_type == CompletionType.VALUE:
             current = None
         if changed or current is not None:
             _apply(objective, current=current, confidence=confidence, by=by, at=at)
@@ -199,6 +201,23 @@ def _complete(objective: Objective) -> None:
         objective.unit_label = ""
 
 
+def _check_account(account: Account) -> None:
+    if account.archived_at is not None:
+        raise ObjectiveRefused([Refusal("customer", "archived", "This account is archived. Restore it first.")])
+
+
+def _save(objective: Objective) -> None:
+    """Save; a race on the external id is refused like any other duplicate."""
+    try:
+        with transaction.atomic():
+            objective.save()
+    except IntegrityError as error:
+        if "external_id" not in str(error):
+            raise
+        message = "Another objective has this external id."
+        raise ObjectiveRefused([Refusal("external_id", "unique", message)]) from error
+
+
 def _revise(objective: Objective, *, by: Actor, reason: str) -> None:
     """Keep the definition as a revision, valid from the database's now."""
     revision = ObjectiveRevision.objects.create(
@@ -220,7 +239,12 @@ def _apply(objective: Objective, *, current: Decimal | None, confidence: str, by
             index=0, objective_id=objective.pk, value=current, observed_at=at, source=objective.source,
             confidence=confidence,
         )  # fmt: skip
-        record_readings(rows=[row], by=by, at=at, atomic=True)
+        try:
+            record_readings(rows=[row], by=by, at=at, atomic=True)
+        except ReadingsRefused as error:
+            raise ObjectiveRefused(
+                [Refusal("current" if e.field == "value" else e.field, e.code, e.detail) for e in error.errors]
+            ) from error
     else:
         refresh_standings(account_ids=[objective.account_id], at=at)
 

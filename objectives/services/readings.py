@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
+from valuerealization.common.numbers import NumberRefused, parse_decimal
 
 FUTURE_TOLERANCE = "5 minutes"
 
@@ -79,7 +80,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS reading_staging (
 """
 _COLUMNS = (
     "idx", "customer_id", "customer_external_id", "metric_key", "objective_id", "objective_external_id", "value",
-    "observed_at", "source", "confidence", "note", "external_id",
+    "observed_at", "source", "confidence", "note", "external_id", "field", "code",
 )  # fmt: skip
 
 _RESOLVE = [
@@ -231,18 +232,31 @@ def _stage(cursor: Any, rows: Iterable[ReadingRow]) -> None:
     cursor.execute("DELETE FROM reading_staging")
     with cursor.copy(f"COPY reading_staging ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
         for row in rows:
+            value, refused = _fitting(row.value)
             copy.write_row(
                 (
                     row.index, row.customer_id, row.customer_external_id, row.metric_key, row.objective_id,
-                    row.objective_external_id, row.value, row.observed_at, row.source, row.confidence, row.note,
-                    row.external_id,
+                    row.objective_external_id, value, row.observed_at, row.source, row.confidence, row.note,
+                    row.external_id, refused and "value", refused,
                 )  # fmt: skip
             )
 
 
+def _fitting(value: Decimal) -> tuple[Decimal | None, str | None]:
+    """Keep a value that the column takes as it is; of any other say why not."""
+    try:
+        return parse_decimal(value), None
+    except NumberRefused as error:
+        return None, error.code
+
+
 def _errors(cursor: Any) -> list[RowError]:
     cursor.execute("SELECT idx, field, code FROM reading_staging WHERE code IS NOT NULL ORDER BY idx")
-    return [RowError(index, name, code, _MESSAGES[name, code]) for index, name, code in cursor.fetchall()]
+    return [RowError(index, name, code, _message(name, code)) for index, name, code in cursor.fetchall()]
+
+
+def _message(name: str, code: str) -> str:
+    return _MESSAGES.get((name, code)) or NumberRefused(code).message
 
 
 def _audit(cursor: Any, *, by: Actor, readings: Sequence[int]) -> None:

@@ -23,7 +23,8 @@ def test_tests_run_as_the_applications_role() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "statement", ["CREATE TABLE mine (id int)", "ALTER TABLE accounts_account ADD mine int", "TRUNCATE accounts_account"]
+    "statement",
+    ["CREATE TABLE mine (id int)", "ALTER TABLE accounts_account ADD mine int", "TRUNCATE accounts_account"],
 )
 def test_the_applications_role_has_no_ddl(statement: str) -> None:
     with pytest.raises(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
@@ -43,7 +44,9 @@ def test_a_transactional_test_leaves_the_rows_of_migrations(_time: int) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_owners_connection_sees_what_is_committed(owner_connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     IntervalSchedule.objects.create(every=7, period="minutes")
-    rows = owner_connection.execute("SELECT current_user, count(*) FROM django_celery_beat_intervalschedule WHERE every = 7")
+    rows = owner_connection.execute(
+        "SELECT current_user, count(*) FROM django_celery_beat_intervalschedule WHERE every = 7"
+    )
     assert rows.fetchone() == ("vr_owner", 1)
 
 

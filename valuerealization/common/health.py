@@ -1,5 +1,6 @@
 """Is the process up, and is everything it needs in order?"""
 
+import logging
 from collections.abc import Callable
 from functools import cache
 
@@ -21,11 +22,9 @@ BEAT_SECONDS = 30  # six turns of the scheduler
 
 
 @cache
-def broker() -> "Redis[bytes]":
+def broker() -> Redis:
     """Connect to the broker for a question: answered at once or not at all."""
-    return Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0)
-    )
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 def record_beat() -> None:
@@ -49,6 +48,9 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     """Answer 200 when database, broker and scheduler are in order, and 503 naming what isn't."""
     checks = {name: check() for name, check in CHECKS.items()}
     ready = all(word == "ok" for word in checks.values())
+    if _last_seen.get("checks") != checks:
+        _last_seen["checks"] = checks
+        logger.log(logging.INFO if ready else logging.WARNING, "ready" if ready else "not_ready", **checks)
     return JsonResponse({"status": "ready" if ready else "not ready", "checks": checks}, status=200 if ready else 503)
 
 
@@ -56,8 +58,7 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        logger.warning("database_away", error=str(error))
+    except DatabaseError:
         return "no connection"
     return "ok"
 
@@ -65,8 +66,7 @@ def _database() -> str:
 def _broker() -> str:
     try:
         broker().ping()
-    except RedisError as error:
-        logger.warning("broker_away", error=str(error))
+    except RedisError:
         return "no connection"
     return "ok"
 
@@ -78,4 +78,5 @@ def _beat() -> str:
         return "unknown without the broker"
 
 
+_last_seen: dict[str, dict[str, str]] = {}
 CHECKS: dict[str, Callable[[], str]] = {"database": _database, "broker": _broker, "beat": _beat}

@@ -1,5 +1,6 @@
-"""The request's id: taken from whoever calls us, kept in every log line and audit entry, and given back."""
+"""Log lines: the request's id in each (taken from whoever calls us, and given back), and none for probes."""
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -27,3 +28,17 @@ class RequestId:
         response = self.get_response(request)
         response.headers[HEADER] = request_id
         return response
+
+
+class QuietProbes(logging.Filter):
+    """Leave out requests for health checks; those log a change of health themselves."""
+
+    PATHS = frozenset({"/healthz", "/readyz"})
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the line is worth keeping."""
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest):
+            return request.path not in self.PATHS
+        asked = record.msg.get("request", "") if isinstance(record.msg, dict) else ""
+        return asked.rpartition(" ")[2] not in self.PATHS

@@ -74,7 +74,7 @@ def format_value(
             return _signed(users, suffix=" user" if users.copy_abs() == 1 else " users", ascii_minus=ascii_minus)
         case Unit.SCORE:
             return _signed(round_half_up(value, 1), ascii_minus=ascii_minus)
-        case Unit.CUSTOM | Unit.NONE:
+        case _:
             label = unit_label if unit == Unit.CUSTOM else ""
             return _signed(_trimmed(value), suffix=f" {label}" if label else "", ascii_minus=ascii_minus)
 
@@ -104,7 +104,7 @@ def format_money(
 
 
 def format_pct(value: Decimal | None, *, decimals: int = 0, ascii_minus: bool = False) -> str:
-    """Write a completion or a score: 71%, 123%, −29%.
+    """Write a completion or a score as a percentage: 71%, 123%.
 
     Shape:  "n/a" without a value; never shows 25, 50 or 100 for a value below it, whatever the decimals.
     Source: docs/formulas.md#display
@@ -115,9 +115,10 @@ def format_pct(value: Decimal | None, *, decimals: int = 0, ascii_minus: bool = 
 
 
 def format_points(delta: Decimal | int | None, *, suffix: str = " pts", ascii_minus: bool = False) -> str:
-    """Write a change between two percentages: +6 pts, −4 pts, and 0 for no change.
+    """Write a change between two percentages: +6 pts, and 0 for no change.
 
-    Shape:  "n/a" without a change; pass an empty suffix where the column head names the unit.
+    Shape:  "n/a" without a change; a true minus before a fall; pass an empty suffix where the column
+            head names the unit.
     Source: docs/formulas.md#display
     """
     if delta is None:

@@ -83,7 +83,7 @@ def _give_to_nobody(data_dir: Path) -> None:
 
 
 def _switch_to_owner(data_dir: Path) -> Preexec:
-    """Become the owner of the data, keeping one right of root's: to pass through directories that are closed to others."""
+    """Become the owner of the data, keeping root's right to pass through directories that are closed to others."""
 
     class Header(ctypes.Structure):
         _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]

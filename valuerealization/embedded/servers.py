@@ -275,7 +275,7 @@ class Postgres(Server):
         try:
             os.kill(pid, 0)
             if sys.platform == "linux":
-                return os.readlink(f"/proc/{pid}/cwd") == str(self.data_dir.resolve())
+                return Path(f"/proc/{pid}/cwd").readlink() == self.data_dir.resolve()
         except (ProcessLookupError, FileNotFoundError):
             return False
         except PermissionError:
@@ -296,7 +296,17 @@ class Postgres(Server):
             raise EmbeddedError(f"PostgreSQL refused {ROLES_SQL.name}: {done.stderr.strip().splitlines()[-1]}")
 
     def _psql(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [postgres_bin() / "psql", "-X", "-q", "-h", self.run_dir, "-U", "postgres", "-d", "postgres"]
+        command: list[str | Path] = [
+            postgres_bin() / "psql",
+            "-X",
+            "-q",
+            "-h",
+            self.run_dir,
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+        ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, check=False)
 

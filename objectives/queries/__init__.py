@@ -1,0 +1,1 @@
+"""Reads over objectives, snapshots and standings, for pages, API and exports alike."""

@@ -1,0 +1,285 @@
+"""Lists of accounts: one set of filters and orders for pages, API and exports.
+
+Names and spelling are those of the API, so that an address of one is an address of the other.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Account, Segment
+from accounts.stages import Stage, contract_age
+from objectives.models import Standing
+from objectives.status import STATUS_ORDER, Status
+from valuerealization.common.keyset import Ordering, Region
+from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
+
+NONE: Final = "none"  # without a score, without an owner, without a segment
+UNSCORED_RANK: Final = 9  # as value_status_rank() gives it
+NO_RENEWAL: Final = date(9999, 12, 31)  # as the standing's trigger writes it
+DEFAULT_ORDERING: Final = "worst"
+
+_STATUSES: Final = (*(status.value for status in STATUS_ORDER), NONE)
+_MAX_TEXT: Final = 200
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Column(StrEnum):
+    """What a list of accounts can be sorted by; a leading `-` turns it around."""
+
+    WORST = "worst"
+    NAME = "name"
+    VALUE_DELIVERED = "value_delivered"
+    RENEWAL_ON = "renewal_on"
+    ARR = "arr"
+
+
+ORDERINGS: Final = tuple(f"{sign}{column}" for column in Column for sign in ("", "-"))
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterError:
+    """Say what is wrong with one parameter of an address."""
+
+    parameter: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which accounts a list shows; without arguments every one that is not archived.
+
+    Shape: values within one field are alternatives, fields narrow each other down. `value_min` and `value_max` are
+           inclusive; `renewal_before` is not.
+    Units: value in percent, compared as stored.
+    """
+
+    status: tuple[str, ...] = ()
+    search: str = ""
+    owner: str = ""
+    segment: str = ""
+    industry: str = ""
+    stage: str = ""
+    value_min: Decimal | None = None
+    value_max: Decimal | None = None
+    renewal_before: date | None = None
+    archived: bool = False
+
+    @classmethod
+    def parse(cls, parameters: Mapping[str, Any]) -> tuple[Self, tuple[ParameterError, ...]]:
+        """Read a filter from the parameters of an address.
+
+        Shape: the filter of every parameter that can be read, and an error for each that cannot: a page shows both,
+               the API refuses. Parameters of other names are not looked at; `status` may be repeated or hold commas.
+        """
+        reader = _Reader(parameters)
+        found = cls(
+            status=reader.choices("status", _STATUSES),
+            search=reader.text("search"),
+            owner=reader.text("owner").lower(),
+            segment=reader.choice("segment", (*Segment.values, NONE)),
+            industry=reader.text("industry"),
+            stage=reader.choice("stage", list(Stage)),
+            value_min=reader.number("value_min"),
+            value_max=reader.number("value_max"),
+            renewal_before=reader.day("renewal_before"),
+            archived=reader.choice("archived", ("true", "false")) == "true",
+        )
+        if found.value_min is not None and found.value_max is not None and found.value_min > found.value_max:
+            reader.refuse("value_max", "range_reversed", "The upper end of the range lies below its lower end.")
+            found = replace(found, value_min=None, value_max=None)
+        return found, tuple(reader.errors)
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing is filtered."""
+        return self == type(self)()
+
+    def as_parameters(self) -> dict[str, list[str]]:
+        """Write the filter as the parameters of an address, only those that are set."""
+        written = {
+            "status": list(self.status),
+            "search": [self.search],
+            "owner": [self.owner],
+            "segment": [self.segment],
+            "industry": [self.industry],
+            "stage": [self.stage],
+            "value_min": [_plain(self.value_min)],
+            "value_max": [_plain(self.value_max)],
+            "renewal_before": [self.renewal_before.isoformat() if self.renewal_before else ""],
+            "archived": ["true" if self.archived else ""],
+        }
+        return {name: values for name, values in written.items() if any(values)}
+
+
+PARAMETERS: Final = tuple(each.name for each in fields(AccountFilter))
+
+
+def parse_ordering(text: str) -> tuple[str, tuple[ParameterError, ...]]:
+    """Read the `ordering` of an address; an unknown one gives the default and an error."""
+    if not text or text in ORDERINGS:
+        return text or DEFAULT_ORDERING, ()
+    message = f"Sort by one of {', '.join(ORDERINGS)}."
+    return DEFAULT_ORDERING, (ParameterError("ordering", "invalid_choice", message),)
+
+
+def standings(wanted: AccountFilter, *, live: bool, on: date) -> QuerySet[Standing]:
+    """Pick the standings of the accounts that a filter lets through, in no order.
+
+    Shape: `live` compares the score as it is now, otherwise what the portfolio shows; `on` is the day stages count from.
+    Source: docs/formulas.md#portfolio
+    """
+    value, rank = ("value_delivered", "status_rank") if live else ("shown_value", "shown_rank")
+    rows = Standing.objects.filter(is_archived=wanted.archived)
+    if wanted.status:
+        ranks = sorted({UNSCORED_RANK if status == NONE else Status(status).rank for status in wanted.status})
+        rows = rows.filter(**{rank: ranks[0]} if len(ranks) == 1 else {f"{rank}__in": ranks})
+    if wanted.search:
+        rows = rows.filter(account__in=Account.objects.search(wanted.search).values("id"))
+    if wanted.owner:
+        rows = rows.filter(owner=None) if wanted.owner == NONE else rows.filter(owner__email=wanted.owner)
+    if wanted.segment:
+        rows = rows.filter(segment="" if wanted.segment == NONE else wanted.segment)
+    if wanted.industry:
+        rows = rows.filter(account__industry__iexact=wanted.industry)
+    if wanted.stage:
+        rows = rows.filter(_in_stage(Stage(wanted.stage), on=on))
+    if wanted.value_min is not None:
+        rows = rows.filter(**{f"{value}__gte": wanted.value_min})
+    if wanted.value_max is not None:
+        rows = rows.filter(**{f"{value}__lte": wanted.value_max})
+    if wanted.renewal_before is not None:
+        rows = rows.filter(renewal_key__lt=wanted.renewal_before)
+    return rows
+
+
+def ordering(name: str, *, live: bool) -> Ordering:
+    """Build the order of a list of standings.
+
+    Shape: worst first sorts by status, value, renewal, name and id; any other column by itself, then name and id.
+           What a row lacks puts it last in either direction; a `-` turns everything else around.
+    Raises: KeyError for an unknown name.
+    Source: docs/formulas.md#portfolio
+    """
+    return _ORDERINGS[live, name]
+
+
+def _build_ordering(name: str, *, live: bool) -> Ordering:
+    value, rank = ("value_delivered", "status_rank") if live else ("shown_value", "shown_rank")
+    ties = ("name_key", "account")
+    keys: tuple[str, ...]
+    match Column(name.removeprefix("-")):
+        case Column.WORST:
+            keys = (rank, value, "renewal_key", *ties)
+            unscored = Q(**{rank: UNSCORED_RANK, f"{value}__isnull": True})
+            regions = (Region(Q(**{f"{rank}__lt": UNSCORED_RANK})), Region(unscored, constant=2))
+        case Column.VALUE_DELIVERED:
+            keys, regions = (value, *ties), _present_first(value)
+        case Column.ARR:
+            keys, regions = ("arr", *ties), _present_first("arr")
+        case Column.RENEWAL_ON:
+            keys = ("renewal_key", *ties)
+            regions = (Region(Q(renewal_key__lt=NO_RENEWAL)), Region(Q(renewal_key=NO_RENEWAL), constant=1))
+        case Column.NAME:
+            keys, regions = ties, (Region(Q()),)
+    return Ordering(f"{'live' if live else 'shown'} {name}", keys, regions, is_descending=name.startswith("-"))
+
+
+def _present_first(column: str) -> tuple[Region, ...]:
+    return (Region(Q(**{f"{column}__isnull": False})), Region(Q(**{f"{column}__isnull": True}), constant=1))
+
+
+_ORDERINGS: Final = MappingProxyType(
+    {(live, name): _build_ordering(name, live=live) for live in (True, False) for name in ORDERINGS}
+)
+
+
+def _in_stage(stage: Stage, *, on: date) -> Q:
+    least, most = contract_age(stage)
+    condition = Q()
+    if most is not None:
+        condition &= Q(account__contract_signed_on__gte=on - timedelta(days=most))
+    if least is not None:
+        condition &= Q(account__contract_signed_on__lte=on - timedelta(days=least))
+    return condition | Q(account__contract_signed_on=None) if stage is Stage.ALIGNMENT else condition
+
+
+def _plain(value: Decimal | None) -> str:
+    return "" if value is None else to_plain(value)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Read parameters one by one and collect what is wrong with them."""
+
+    parameters: Mapping[str, Any]
+    errors: list[ParameterError] = field(default_factory=list)
+
+    def refuse(self, name: str, code: str, message: str) -> None:
+        self.errors.append(ParameterError(name, code, message))
+
+    def values(self, name: str) -> list[str]:
+        getlist = getattr(self.parameters, "getlist", None)
+        given = getlist(name) if getlist else self.parameters.get(name, [])
+        many = [given] if isinstance(given, str) else given
+        return [text for text in (str(one).strip() for one in many) if text]
+
+    def text(self, name: str) -> str:
+        values = self.values(name)
+        if not values:
+            return ""
+        if len(values) > 1:
+            self.refuse(name, "repeated", f"Give {name} once.")
+        elif len(values[0]) > _MAX_TEXT:
+            self.refuse(name, "max_length", f"Use at most {_MAX_TEXT} characters.")
+        elif _CONTROL.search(values[0]):
+            self.refuse(name, "control_character", "Remove the invisible control characters.")
+        else:
+            return values[0]
+        return ""
+
+    def choices(self, name: str, known: Iterable[str]) -> tuple[str, ...]:
+        allowed = tuple(known)
+        given = [part.strip() for value in self.values(name) for part in value.split(",") if part.strip()]
+        if any(one not in allowed for one in given):
+            self.refuse(name, "invalid_choice", f"Choose from {', '.join(allowed)}.")
+        return tuple(one for one in allowed if one in given)
+
+    def choice(self, name: str, known: Iterable[str]) -> str:
+        allowed = tuple(known)
+        text = self.text(name)
+        if text and text not in allowed:
+            self.refuse(name, "invalid_choice", f"Choose one of {', '.join(allowed)}.")
+            return ""
+        return text
+
+    def number(self, name: str) -> Decimal | None:
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return parse_decimal(text)
+        except NumberRefused as error:
+            self.refuse(name, error.code, error.message)
+            return None
+
+    def day(self, name: str) -> date | None:
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            if _DATE.fullmatch(text):
+                return date.fromisoformat(text)
+        except ValueError:
+            pass
+        self.refuse(name, "invalid_date", "Write the date as year, month and day: 2026-11-15.")
+        return None
