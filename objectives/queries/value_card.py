@@ -126,8 +126,8 @@ class ValueCard:
 
     @property
     def status_line(self) -> str:
-        """Say why the account has its status; nothing where the line on recency says it already."""
-        return "" if self.status is Status.ON_TRACK and self.last_progress_at else self.reason.full
+        """Say why the account has its status; nothing when on track, where the line on recency says it."""
+        return "" if self.status in (None, Status.ON_TRACK) else self.reason.full
 
 
 def value_card(*, account: Account, at: datetime) -> ValueCard:

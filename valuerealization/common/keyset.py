@@ -52,7 +52,7 @@ class Ordering:
     def terms(self) -> list[OrderBy]:
         """Give the whole order as arguments of `order_by`, for reading a list from end to end."""
         whens = [When(region.where, then=number) for number, region in enumerate(self.regions[:-1])]
-        last = Value(len(whens), output_field=models.SmallIntegerField())
+        last = Value(len(whens))
         by_region = [Case(*whens, default=last).asc()] if whens else []
         return [*by_region, *self._key_terms(backward=False)]
 

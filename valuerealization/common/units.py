@@ -79,6 +79,28 @@ def format_value(
             return _signed(_trimmed(value), suffix=f" {label}" if label else "", ascii_minus=ascii_minus)
 
 
+def format_exact(value: Decimal | None, *, unit: str, unit_label: str = "", currency: str = "USD") -> str:
+    """Write a value in its unit with every digit it has, so that a calculation can be followed.
+
+    Shape:  "n/a" without a value; nothing is rounded.
+    """
+    if value is None:
+        return MISSING
+    prefix = suffix = ""
+    match Unit(unit):
+        case Unit.PERCENTAGE:
+            suffix = "%"
+        case Unit.CURRENCY:
+            prefix = _symbol(currency, space=_NO_BREAK_SPACE)
+        case Unit.DAYS:
+            suffix = " day" if value.copy_abs() == 1 else " days"
+        case Unit.USERS:
+            suffix = " user" if value.copy_abs() == 1 else " users"
+        case Unit.CUSTOM if unit_label:
+            suffix = f" {unit_label}"
+    return _signed(_trimmed(value), prefix=prefix, suffix=suffix)
+
+
 def format_money(
     amount: Decimal | None, *, currency: str = "USD", ascii_minus: bool = False, compact: bool = False
 ) -> str:
@@ -91,9 +113,7 @@ def format_money(
     """
     if amount is None:
         return MISSING
-    symbol = get_currency_symbol(currency, locale="en") if currency else ""
-    if symbol[-1:].isalpha():
-        symbol += " " if ascii_minus else _NO_BREAK_SPACE
+    symbol = _symbol(currency, space=" " if ascii_minus else _NO_BREAK_SPACE)
     if compact:
         scaled = _short(amount)
         if scaled is not None:
@@ -217,6 +237,12 @@ def _signed(number: Decimal, *, prefix: str = "", suffix: str = "", ascii_minus:
     digits = f"{number.copy_abs():,f}"
     sign = "" if number.is_zero() or not number.is_signed() else ("-" if ascii_minus else MINUS)
     return f"{sign}{prefix}{digits}{suffix}"
+
+
+def _symbol(currency: str, *, space: str) -> str:
+    """Give the sign to put before an amount; one made of letters is set off by a space."""
+    symbol: str = get_currency_symbol(currency, locale="en") if currency else ""
+    return symbol + space if symbol[-1:].isalpha() else symbol
 
 
 def _count_days(days: int) -> str:

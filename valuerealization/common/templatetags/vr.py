@@ -105,6 +105,16 @@ def value(number: Decimal | None, of: Any) -> str:
 
 
 @register.filter
+def exact(number: Decimal | None, of: Any = None) -> str:
+    """Show every digit of a number in the unit of `of`; without it as a percentage."""
+    if of is None:
+        return units.format_exact(number, unit=units.Unit.PERCENTAGE)
+    return units.format_exact(
+        number, unit=of.unit, unit_label=of.unit_label, currency=getattr(of, "currency", "") or "USD"
+    )
+
+
+@register.filter
 def money(amount: Decimal | None, currency: str = "USD") -> str:
     """Show an amount in full, in its currency."""
     return units.format_money(amount, currency=currency)
