@@ -1,5 +1,7 @@
 """Customer accounts, the people who look after them, and the keys of integrators."""
 
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, Self
 from zoneinfo import available_timezones
 
@@ -9,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower, Now, Upper
+from django.db.models.functions import Lower, Upper
 from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
 
 from valuerealization.common.audit import Actor
@@ -115,9 +117,15 @@ class Segment(models.TextChoices):
     SMALL_BUSINESS = "small_business", "Small business"
 
 
+@cache
+def timezones() -> frozenset[str]:
+    """List the IANA timezones; this machine's own `localtime` is among Python's, but means nothing elsewhere."""
+    return frozenset(available_timezones() - {"localtime"})
+
+
 def check_timezone(value: str) -> None:
     """Refuse what is not an IANA timezone."""
-    if value not in available_timezones():
+    if value not in timezones():
         raise ValidationError(
             "Choose an IANA timezone such as Europe/Berlin; “%(value)s” is not one.",
             code="invalid_timezone",
@@ -221,11 +229,12 @@ class ApiKey(AbstractAPIKey):
         ]
 
     def as_actor(self) -> Actor:
-        """Name this key in the audit log."""
-        return Actor(kind=AuditEntry.Actor.API_KEY, id=str(self.pk), name=f"API key {self.name}")
+        """Name this key in the audit log, by the part of it that is no secret."""
+        return Actor(kind=AuditEntry.Actor.API_KEY, id=self.prefix, name=f"API key {self.name}")
 
-    def touch(self) -> None:
+    def touch(self, *, at: datetime) -> None:
         """Remember that the key was used, at most once a minute."""
-        ApiKey.objects.filter(pk=self.pk).filter(
-            Q(last_used_at=None) | Q(last_used_at__lt=Now() - models.Value(f"{self.LAST_USED_EVERY} seconds"))
-        ).update(last_used_at=Now())
+        stale = at - timedelta(seconds=self.LAST_USED_EVERY)
+        if self.last_used_at is None or self.last_used_at < stale:
+            unseen = Q(last_used_at=None) | Q(last_used_at__lt=stale)
+            ApiKey.objects.filter(unseen, pk=self.pk).update(last_used_at=at)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.models import Account
+from accounts.models import Account, ApiKey, User
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
@@ -64,6 +64,25 @@ def archive_account(*, account: Account, by: Actor, at: datetime) -> Account:
 def restore_account(*, account: Account, by: Actor, at: datetime) -> Account:
     """Bring an archived account back; weeks it was archived in get no snapshot."""
     return _set_archived(account, by=by, at=at, archived_at=None)
+
+
+def create_api_key(
+    *, name: str, scope: str, by: Actor, created_by: User | None = None, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Make a key for an integrator; the second of the pair is what they send, and is stored nowhere.
+
+    Raises: ValidationError with the reasons by field.
+    """
+    key = ApiKey(name=name, scope=scope, created_by=created_by, expiry_date=expires_at)
+    key.full_clean(exclude=["id", "prefix", "hashed_key"])
+    with transaction.atomic():
+        secret = ApiKey.objects.assign_key(key)
+        key.save()
+        audit.record(
+            by=by, action="api_key.created", subject=key, label=f"{key.name} ({key.prefix})",
+            details={"scope": [None, key.scope], "expires_at": [None, key.expiry_date]},
+        )  # fmt: skip
+    return key, ApiKey.PREFIX + secret
 
 
 def _set_archived(account: Account, *, by: Actor, at: datetime, archived_at: datetime | None) -> Account:

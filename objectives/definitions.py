@@ -38,6 +38,10 @@ class Draft:
     former_due_on: date | None = None
 
 
+# Weeks are counted from these dates in Python and in SQL; both have room to spare here.
+EARLIEST = date(1970, 1, 1)
+LATEST = date(2199, 12, 31)
+
 MANUAL = "manual"
 VALUE = "value"
 ATTRIBUTE = "attribute"
@@ -58,6 +62,15 @@ def refusals(draft: Draft, *, today: date, is_history: bool = False) -> Iterator
         yield Refusal("weight", "weight_out_of_range", "Give a weight above 0, up to 100.")
     if draft.unit == "custom" and not draft.unit_label:
         yield Refusal("unit_label", "required", "Say what is counted, for example “disputes”.")
+    yield from _dates(draft, today=today, is_history=is_history)
+
+
+def _dates(draft: Draft, *, today: date, is_history: bool) -> Iterator[Refusal]:
+    for field in ("started_on", "due_on"):
+        day = getattr(draft, field)
+        if day is not None and not EARLIEST <= day <= LATEST:
+            yield Refusal(field, "out_of_range", "Check the year: give a date from 1970 to 2199.")
+            return
     if draft.started_on is None:
         yield Refusal("started_on", "required", "Give the day on which the baseline was taken.")
     elif draft.due_on is not None:

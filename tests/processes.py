@@ -7,10 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE = 90.0  # seconds; two busy cores are slow
@@ -121,8 +124,40 @@ class Running:
 
 
 def manage(*arguments: str, environment: Mapping[str, str], user: str | None = None) -> Running:
-    """Start a command of ours."""
-    return Running([sys.executable, "manage.py", *arguments], environment=environment, user=user)
+    """Start a command of ours, as another user if wanted (see `python_of`)."""
+    if user is None:
+        return Running([sys.executable, "manage.py", *arguments], environment=environment)
+    found = python_of(user)
+    if found is None:
+        pytest.skip(
+            f"{user} can run neither {sys.executable} nor /usr/bin/python3: install python3, or move the project"
+        )
+    python, extra = found
+    return Running([python, "manage.py", *arguments], environment={**environment, **extra}, user=user)
+
+
+def python_of(user: str) -> tuple[str, dict[str, str]] | None:
+    """Find an interpreter of our version that another user may run, with what it needs to find our packages."""
+    packages = {"PYTHONPATH": sysconfig.get_path("purelib"), "PYTHONDONTWRITEBYTECODE": "1"}
+    candidates: list[tuple[str, dict[str, str]]] = [(sys.executable, {}), ("/usr/bin/python3", packages)]
+    for python, extra in candidates:
+        code = "import django, redis, sys; print(*sys.version_info[:2])"
+        environment = clean_environment(**extra)
+        try:
+            said = subprocess.run(
+                [python, "-c", code],
+                user=user,
+                extra_groups=[],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+        except OSError:
+            continue
+        if said.split() == [str(part) for part in sys.version_info[:2]]:
+            return python, extra
+    return None
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:

@@ -1,7 +1,7 @@
 """Every address of the product, app by app."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from valuerealization.common import health
 
@@ -9,4 +9,5 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("api/", include("valuerealization.api")),
 ]

@@ -149,14 +149,15 @@ def value_card(*, account: Account, at: datetime) -> ValueCard:
         basis=_basis(counted, measured=score.measured),
         is_new=is_new(created_on=weeks.local_day(account.created_at, account.timezone), on=today),
         course=_course(account, score=score.value, at=at, today=today),
-        rows=tuple(_row(objective, account=account, today=today) for objective in counted),
+        rows=tuple(objective_row(objective, account=account, today=today) for objective in counted),
         measured=score.measured,
         manual=len(objectives) - len(counted),
     )
     return replace(card, version=hashlib.sha256(repr(card).encode()).hexdigest()[:16])
 
 
-def _row(objective: Objective, *, account: Account, today: date) -> ObjectiveRow:
+def objective_row(objective: Objective, *, account: Account, today: date) -> ObjectiveRow:
+    """Write one numeric objective the way the card shows it."""
     measured_on = ""
     if objective.measured_at is not None:
         measured_on = format_day(weeks.local_day(objective.measured_at, account.timezone), today)

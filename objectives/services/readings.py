@@ -18,6 +18,7 @@ from valuerealization.common.audit import Actor
 from valuerealization.common.numbers import NumberRefused, parse_decimal
 
 FUTURE_TOLERANCE = "5 minutes"
+EARLIEST = "1970-01-01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,8 @@ WHERE s.code IS NULL AND o.id = s.objective_id AND (o.archived_at IS NOT NULL OR
     "UPDATE reading_staging SET observed_at = %(at)s WHERE observed_at IS NULL",
     "UPDATE reading_staging SET field = 'observed_at', code = 'in_future' WHERE code IS NULL"
     f" AND observed_at > greatest(value_now(), %(at)s) + interval '{FUTURE_TOLERANCE}'",
+    "UPDATE reading_staging SET field = 'observed_at', code = 'out_of_range' WHERE code IS NULL"
+    f" AND observed_at < '{EARLIEST}'",
     """
 UPDATE reading_staging s SET field = 'value', code = 'no_progress_yet'
 FROM objectives_objective o
@@ -196,6 +199,7 @@ _MESSAGES = {
     "An attribute-based one follows its metric, a manual one is done or not done.",
     ("metric", "not_found"): "There is no such metric.",
     ("observed_at", "in_future"): "A reading can't be observed in the future.",
+    ("observed_at", "out_of_range"): "Check the year: readings are kept from 1970 on.",
     ("value", "no_progress_yet"): "No progress to measure yet: this equals the baseline. "
     "Record the first value that differs from it.",
 }

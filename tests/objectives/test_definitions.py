@@ -122,6 +122,15 @@ class TestUnit:
 
 
 class TestDates:
+    @pytest.mark.parametrize("day", [date(1, 1, 1), date(1969, 12, 31), date(2200, 1, 1), date.max])
+    def test_a_mistyped_year(self, day: date) -> None:
+        assert codes(VALUE, started_on=day) == [("started_on", "out_of_range")]
+        assert codes(VALUE, due_on=day) == [("due_on", "out_of_range")]
+
+    @pytest.mark.parametrize("day", [date(1970, 1, 1), date(2199, 12, 31)])
+    def test_the_first_and_the_last_year(self, day: date) -> None:
+        assert codes(VALUE, started_on=day, due_on=None) == []
+
     def test_the_start_is_needed(self) -> None:
         assert codes(VALUE, started_on=None) == [("started_on", "required")]
 

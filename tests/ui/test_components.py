@@ -303,7 +303,7 @@ def test_search_results_lead_somewhere_or_say_that_there_are_none() -> None:
     found = draw("search_results", query="cal", groups=[{"label": "Accounts", "hits": hits}])
 
     assert found.find("a") == [{"href": "/accounts/1/"}]
-    assert found.texts("a") == ["Calder & Rowe Mid-market17% Stalled"]
+    assert found.texts("a") == ["Calder & Rowe Mid-market 17% Stalled"]
     assert draw("search_results", query="zzz", groups=[]).texts("p") == ["Nothing found for “zzz”."]
     assert draw("search_results", query="", groups=[]).elements == []
 

@@ -57,7 +57,15 @@ def test_signing_in_leads_on(amara: User) -> None:
     assert status == 302
 
 
-@override_settings(AXES_FAILURE_LIMIT=3, AXES_LOCKOUT_TEMPLATE="account/locked.html")
+@pytest.mark.parametrize(("more", "days"), [({}, 0), ({"remember": "on"}, 14)])
+def test_staying_signed_in_is_asked_for(amara: User, more: dict[str, str], days: int) -> None:
+    client = Client()
+    sign_in(client, "amara@example.com", PASSWORD, **more)
+
+    assert client.cookies["sessionid"]["max-age"] == (days * 86_400 or "")
+
+
+@override_settings(AXES_FAILURE_LIMIT=3)
 def test_too_many_attempts_say_when_to_come_back(amara: User) -> None:
     client = Client()
     statuses = [sign_in(client, "amara@example.com", "wrong")[0] for _ in range(3)]

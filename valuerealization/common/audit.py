@@ -45,7 +45,7 @@ def record(
         action=action,
         account_id=account_id,
         subject_type=subject._meta.label_lower,
-        subject_id=subject.pk,
+        subject_id=subject.pk if isinstance(subject.pk, int) else None,
         subject_label=(label or str(subject))[:300],
         details=_jsonable(details or {}),
     )

@@ -1,4 +1,4 @@
-"""The audit log: who did what, when, to which record, and under which request."""
+"""The audit log: who did what, when, to which record, and under which request. And answers kept for repeats."""
 
 from typing import Any
 
@@ -56,3 +56,23 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.subject_label}".strip()
+
+
+class IdempotencyRecord(models.Model):
+    """The answer to a POST that carried an Idempotency-Key, kept 24 hours; the row is also the lock on its key."""
+
+    id = models.BigAutoField(primary_key=True)
+    actor_id = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=DatabaseNow())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["actor_id", "key"], name="common_idempotencyrecord_one_a_key")]
+        indexes = [models.Index(fields=["created_at"], name="common_idempotency_created")]
+
+    def __str__(self) -> str:
+        return f"{self.actor_id}: {self.key}"

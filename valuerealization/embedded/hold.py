@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from .locks import Lock, locked
 from .servers import READY_SECONDS, EmbeddedError, Postgres, Server, Valkey, make_private
@@ -116,8 +117,10 @@ def take_hold(servers: Sequence[Server]) -> Hold:
         for server in servers:
             if not _is_kept(server):
                 keepers[server.name], report = _start_keeper(server)
-                reports.append((server, report))
-                undo.callback(_stop_keepers, [server])
+                reports.append((server, starting.enter_context(report)))
+                # By its process and not by its lock, which it may not have taken yet.
+                undo.callback(keepers[server.name].wait)
+                undo.callback(keepers[server.name].terminate)
         for server, report in reports:
             _await_report(server, report)
         undo.pop_all()
@@ -135,7 +138,7 @@ def _is_kept(server: Server) -> bool:
         keeper.close()
 
 
-def _start_keeper(server: Server) -> tuple["subprocess.Popen[bytes]", int]:
+def _start_keeper(server: Server) -> tuple["subprocess.Popen[bytes]", IO[bytes]]:
     report, report_writer = os.pipe()
     log = server.var_dir / "log" / "keeper.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -153,16 +156,15 @@ def _start_keeper(server: Server) -> tuple["subprocess.Popen[bytes]", int]:
             start_new_session=True,
         )
     os.close(report_writer)
-    return keeper, report
+    return keeper, os.fdopen(report, "rb")
 
 
-def _await_report(server: Server, report: int) -> None:
+def _await_report(server: Server, report: IO[bytes]) -> None:
     """Wait for the keeper's word.
 
     Raises: EmbeddedError.
     """
-    with os.fdopen(report, "rb") as pipe:
-        said = pipe.read() if select.select([pipe], [], [], 2 * READY_SECONDS)[0] else b""
+    said = report.read() if select.select([report], [], [], 2 * READY_SECONDS)[0] else b""
     if said != b"ready":
         log = server.var_dir / "log" / "keeper.log"
         raise EmbeddedError(said.decode() or f"{server.title} could not be started (see {log}).")

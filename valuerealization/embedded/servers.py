@@ -78,6 +78,7 @@ class Server(ABC):
         self.log = var_dir / "log" / f"{self.name}.log"
         self.fast = fast
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     def lock_path(self, kind: str) -> Path:
         """Name one of the server's three lock files: start, users, keeper."""
@@ -121,6 +122,7 @@ class Server(ABC):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self.prepare()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -155,12 +157,13 @@ class Server(ABC):
                 self.process.wait()
 
     def last_log_line(self) -> str:
-        """Quote the end of the log."""
+        """Quote the reason for the end, or the last line, of what this start has logged."""
         try:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
+            lines = self.log.read_bytes()[self._log_start :].decode(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        return lines[-1] if lines else "it wrote no log"
+        fatal = [line for line in lines if "FATAL" in line]
+        return (fatal or lines or ["it wrote no log"])[-1]
 
 
 class Postgres(Server):

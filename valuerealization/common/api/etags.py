@@ -1,6 +1,7 @@
 """Entity tags of single resources: a digest of what is answered, so that it changes with every byte of it."""
 
 import re
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -30,13 +31,10 @@ def one(request: Request, data: Any, *, status: int = 200, location: str = "") -
     return Response(data, status=status, headers=headers)
 
 
-def has_precondition(request: Request) -> bool:
-    """Tell whether the caller wants to change one version of the resource only."""
-    return "If-Match" in request.headers
-
-
-def check_match(request: Request, data: Any) -> None:
+def check_match(request: Request, read: Callable[[], Any]) -> None:
     """Refuse a change of another version than the caller has read. Call it with the resource locked.
+
+    Shape: `read` gives the resource as it would be answered; called only when the caller named a version.
 
     Raises: Stale; Invalid for a header that is no list of tags.
     """
@@ -45,6 +43,6 @@ def check_match(request: Request, data: Any) -> None:
         return
     if not _TAGS.match(given):
         raise Invalid("If-Match is a list of entity tags in double quotes, or *.", code="invalid_header")
-    tag = etag_of(data)
+    tag = etag_of(read())
     if tag not in [quoted for weak, quoted in _TAG.findall(given) if not weak]:
         raise Stale()

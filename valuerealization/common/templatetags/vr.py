@@ -26,7 +26,7 @@ STATUSES = {
     "all_goals_met": ("all-met", "All goals met"),
 }
 NO_STATUS = ("none", "No score")
-NUMBER_WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+NUMBER_WORDS = ("", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 
 _BY_NAME_OR_SLUG = STATUSES | {entry[0]: entry for entry in STATUSES.values()}
 
@@ -226,9 +226,11 @@ def control(field: BoundField, describedby: str = "", css: str = "", **attrs: An
 
 @register.simple_tag
 def things_to_fix(form_or_forms: forms.BaseForm | Iterable[forms.BaseForm]) -> str:
-    """Say how much is wrong: `One thing to fix.`, `Two things to fix.`"""
+    """Say how much is wrong: `One thing to fix.`, `Two things to fix.`; nothing when nothing is."""
     many = [form_or_forms] if isinstance(form_or_forms, forms.BaseForm) else list(form_or_forms)
     number = sum(len(form.errors) + max(len(form.non_field_errors()) - 1, 0) for form in many)
+    if not number:
+        return ""
     word = NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else str(number)
     return f"{word} {'thing' if number == 1 else 'things'} to fix."
 

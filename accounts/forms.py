@@ -1,0 +1,104 @@
+"""What people type about an account, read and checked before the services see it."""
+
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from babel.numbers import get_currency_name, list_currencies
+from django import forms
+
+from accounts.models import Account, Segment, User, check_timezone
+from accounts.policies import can_assign_owner
+from accounts.services import AccountRefused
+from valuerealization.common.forms import DayField
+from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
+
+# Offered first; any other ISO 4217 code can be chosen below them.
+COMMON_CURRENCIES: Final = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SEK", "JPY", "INR", "BRL")
+_ZONES: Final = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+_ARR_PLACES: Final = 2
+
+
+class AmountField(forms.DecimalField):
+    """An amount of money with at most two decimals, typed in plain digits."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """Read what was typed.
+
+        Raises: ValidationError with what to do about it.
+        """
+        if value in self.empty_values or (isinstance(value, str) and not value.strip()):
+            return None
+        try:
+            number = parse_decimal(value)
+        except NumberRefused as error:
+            raise forms.ValidationError(error.message, code=error.code) from error
+        exponent = number.normalize().as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -_ARR_PLACES:
+            raise forms.ValidationError("Use at most 2 decimals.", code="too_many_decimals")
+        return number
+
+    def prepare_value(self, value: Any) -> Any:
+        """Write a saved amount without needless zeros; leave typed text as it is."""
+        return to_plain(value) if isinstance(value, Decimal) else value
+
+
+class AccountForm(forms.Form):
+    """An account's own details; an owner can be chosen by those who may hand accounts over."""
+
+    name = forms.CharField(max_length=200)
+    external_id = forms.CharField(
+        label="External id", max_length=128, required=False, help_text="Its id in your CRM; integrations find it by this."
+    )
+    owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="No owner")
+    segment = forms.ChoiceField(choices=[("", "Not set"), *Segment.choices], required=False)
+    industry = forms.CharField(max_length=80, required=False)
+    timezone = forms.CharField(
+        max_length=64,
+        validators=[check_timezone],
+        widget=forms.TextInput(attrs={"list": "timezones", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Type to search, for example Berlin. Weekly snapshots are taken on Sunday 02:00 of this clock.",
+    )
+    currency = forms.ChoiceField()
+    arr = AmountField(label="ARR", required=False, max_digits=16, decimal_places=2, min_value=0)
+    contract_signed_on = DayField(label="Contract signed", required=False)
+    went_live_on = DayField(label="Go-live", required=False)
+    renewal_on = DayField(label="Renewal", required=False)
+
+    def __init__(self, *args: Any, user: User, account: Account | None = None, **kwargs: Any) -> None:
+        initial = {"timezone": "UTC", "currency": "USD", "owner": user}
+        if account is not None:
+            initial = {name: getattr(account, name) for name in self.base_fields}
+        super().__init__(*args, initial=initial, **kwargs)
+        self.fields["currency"].choices = _currencies(account.currency if account else "")
+        if can_assign_owner(user):
+            keeps = [account.owner_id] if account and account.owner_id else []
+            people = User.objects.filter(is_active=True) | User.objects.filter(pk__in=keeps)
+            self.fields["owner"].queryset = people.order_by("name", "pk")
+        else:
+            del self.fields["owner"]
+
+    @property
+    def timezones(self) -> tuple[str, ...]:
+        """List the timezones that the field suggests."""
+        return _ZONES
+
+    def clean_external_id(self) -> str | None:
+        """Keep no id as none, since two empty ones would be the same."""
+        return self.cleaned_data["external_id"] or None
+
+    def add_refusals(self, refused: AccountRefused) -> None:
+        """Put what the service refused beside its fields."""
+        for name, reasons in refused.message_dict.items():
+            for reason in reasons:
+                self.add_error(name if name in self.fields else None, reason)
+
+
+def _currencies(present: str) -> list[tuple[str, Any]]:
+    named = {code: f"{code} · {get_currency_name(code, locale='en')}" for code in sorted(list_currencies("en"))}
+    if present and present not in named:
+        named[present] = present
+    common = [(code, named[code]) for code in COMMON_CURRENCIES]
+    return [*common, ("All currencies", [(code, text) for code, text in named.items() if code not in COMMON_CURRENCIES])]

@@ -1,0 +1,1 @@
+"""The API's customers, objectives, metrics, readings and snapshots."""

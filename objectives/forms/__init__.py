@@ -1,0 +1,1 @@
+"""What people type about objectives, read and checked before the services see it."""

@@ -1,0 +1,25 @@
+"""From a day and a time on an account's clock to an instant."""
+
+from datetime import date, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo
+
+NOON: Final = time(12, 0)
+
+
+def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datetime) -> datetime:
+    """Read when something was observed.
+
+    Shape:  now without a day and a time; a time alone is today's; a day alone is its noon, or now if that is earlier
+            and the day is today. A time that a clock change skips is read by the offset before it, one that it
+            repeats is the first of the two.
+    Units:  day and time on the clock of `timezone`; `at` is now.
+    Raises: zoneinfo.ZoneInfoNotFoundError for an unknown timezone.
+    Source: docs/formulas.md#readings
+    """
+    if day is None and clock is None:
+        return at
+    zone = ZoneInfo(timezone)
+    today = at.astimezone(zone).date()
+    noon = datetime.combine(day or today, clock or NOON, tzinfo=zone)
+    return min(noon, at) if clock is None and day == today else noon

@@ -1,0 +1,283 @@
+"""The portfolio in one reading: its average, its statuses, their ARR, and what changed since the week before."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Count, DecimalField, F, Q, Sum
+
+from objectives.models import Standing
+from objectives.queries.lists import NONE, AccountFilter, standings
+from objectives.status import STATUS_ORDER, Status
+from valuerealization.common.charts import Distribution, Segment, distribution
+from valuerealization.common.numbers import WIDE, round_half_up
+from valuerealization.common.units import format_money, format_pct, format_points
+
+# The order of the strip: good news first, as the eye reads it; tables and bars go worst first.
+CARDS: Final = (Status.ON_TRACK, Status.AT_RISK, Status.STALLED, Status.EXCEEDED, Status.ALL_GOALS_MET)
+MEAN_PLACES: Final = 6
+
+_ZERO: Final = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in one currency; amounts of different currencies are never added."""
+
+    amount: Decimal
+    currency: str
+
+    @property
+    def short(self) -> str:
+        """Write the amount as tiles do: $612k."""
+        return format_money(self.amount, currency=self.currency, compact=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A mean of account scores, with what it was made from.
+
+    Units:  value in percent, rounded half up to 6 decimals; `weights` counts accounts, or ARR in `currency`.
+    """
+
+    value: Decimal
+    total: Decimal
+    weights: Decimal
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCard:
+    """One reading of the strip.
+
+    Shape:  `change` is the count now less the count in the snapshot before, None before there are two.
+    """
+
+    status: Status
+    count: int
+    change: int | None
+    is_pressed: bool
+
+    @property
+    def note(self) -> str:
+        """Say what changed."""
+        if self.change is None:
+            return "First week"
+        return f"{format_points(self.change, suffix='')} this week" if self.change else "No change"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusShare:
+    """One row of the distribution, worst first."""
+
+    status: Status
+    part: Segment
+    arr: tuple[Money, ...]
+
+    @property
+    def shown_arr(self) -> str:
+        """Write the ARR of each currency, the largest first."""
+        return f"{' + '.join(money.short for money in self.arr)} ARR" if self.arr else "No ARR"
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutScore:
+    """Accounts that stand outside every average, and why."""
+
+    count: int = 0
+    manual_only: int = 0
+    unmeasured: int = 0
+
+    @property
+    def reason(self) -> str:
+        """Say why, in as few words as fit."""
+        reasons = [
+            (self.manual_only, "manual objectives only"),
+            (self.unmeasured, "not measured yet"),
+            (self.count - self.manual_only - self.unmeasured, "no objectives"),
+        ]
+        given = [(number, text) for number, text in reasons if number]
+        if len(given) == 1:
+            return given[0][1]
+        return ", ".join(f"{number} {text}" for number, text in given)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the accounts of a filter add up to.
+
+    Shape:  `matched`, `scored`, `average` and `by_arr` follow the whole filter; `cards`, `shares`, `bar`,
+            `without_score` leave its status aside, so that each status says what choosing it would show.
+    """
+
+    matched: int
+    scored: int
+    live: int
+    average: Average | None
+    by_arr: tuple[Average, ...]
+    cards: tuple[StatusCard, ...]
+    bar: Distribution
+    shares: tuple[StatusShare, ...]
+    without_score: WithoutScore
+    listed: int
+    numeric: int
+
+    @property
+    def distributed(self) -> int:
+        """Count the accounts of the bar."""
+        return self.bar.total
+
+    @property
+    def shown_by_arr(self) -> str:
+        """Write the ARR-weighted averages, the currency of most accounts first: `74% USD, 70% EUR`."""
+        return ", ".join(f"{format_pct(each.value)} {each.currency}" for each in self.by_arr)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The portfolio as a whole, whatever is filtered."""
+
+    accounts: int
+    numeric: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Sums over the accounts with the same status, status before, and currency."""
+
+    status: str
+    before: str | None
+    currency: str
+    accounts: int
+    numeric: int
+    manual_only: int
+    live: int
+    value: Decimal
+    arr: Decimal | None
+    weight: Decimal
+    weighted: Decimal
+
+
+def summary(wanted: AccountFilter, *, on: date) -> Summary:
+    """Sum up the accounts of a filter from what the portfolio shows: one query.
+
+    Source: docs/formulas.md#portfolio
+    """
+    groups = _groups(replace(wanted, status=()), on=on)
+    chosen = [group for group in groups if not wanted.status or group.status in wanted.status]
+    scored = [group for group in chosen if group.status != NONE]
+    counts = _count(groups, lambda group: group.status)
+    before = _count(groups, lambda group: group.before)
+    parts = distribution((status.value, status.label, counts[status]) for status in STATUS_ORDER)
+    unscored = [group for group in groups if group.status == NONE]
+    without = WithoutScore(
+        count=sum(group.accounts for group in unscored),
+        manual_only=sum(group.manual_only for group in unscored),
+        unmeasured=sum(group.numeric for group in unscored),
+    )
+    has_before = any(group.before for group in groups)
+    return Summary(
+        matched=sum(group.accounts for group in chosen),
+        scored=sum(group.accounts for group in scored),
+        live=sum(group.live for group in scored),
+        average=_mean(sum((group.value for group in scored), _ZERO), Decimal(sum(group.accounts for group in scored))),
+        by_arr=_by_arr(scored),
+        cards=tuple(
+            StatusCard(
+                status=status,
+                count=counts[status],
+                change=counts[status] - before[status] if has_before else None,
+                is_pressed=status in wanted.status,
+            )
+            for status in CARDS
+        ),
+        bar=parts,
+        shares=tuple(
+            StatusShare(status, part, _arr_of(groups, status))
+            for status, part in zip(STATUS_ORDER, parts.rows, strict=True)
+        ),
+        without_score=without,
+        listed=sum(group.accounts for group in groups),
+        numeric=sum(group.numeric for group in groups),
+    )
+
+
+def overview() -> Overview:
+    """Count the whole portfolio: one query."""
+    counted = Standing.objects.active().aggregate(
+        accounts=Count("pk"), numeric=Count("pk", filter=Q(objectives_total__gt=0))
+    )
+    return Overview(**counted)
+
+
+def _groups(wanted: AccountFilter, *, on: date) -> list[_Group]:
+    has_score = Q(shown_value__isnull=False)
+    product = DecimalField(max_digits=80, decimal_places=8)
+    rows = (
+        standings(wanted, live=False, on=on)
+        .values("shown_status", "previous_status", "currency")
+        .annotate(
+            accounts=Count("pk"),
+            numeric=Count("pk", filter=Q(objectives_total__gt=0)),
+            manual_only=Count("pk", filter=Q(objectives_total=0, objectives_manual__gt=0)),
+            live=Count("pk", filter=Q(is_scored=False) & has_score),
+            value_sum=Sum("shown_value"),
+            arr_sum=Sum("arr"),
+            weight=Sum("arr", filter=has_score),
+            weighted=Sum(F("arr") * F("shown_value"), output_field=product),
+        )
+        .order_by()
+    )
+    return [_group(row) for row in rows]
+
+
+def _group(row: dict[str, Any]) -> _Group:
+    return _Group(
+        status=row["shown_status"] or NONE,
+        before=row["previous_status"],
+        currency=row["currency"],
+        accounts=row["accounts"],
+        numeric=row["numeric"],
+        manual_only=row["manual_only"],
+        live=row["live"],
+        value=row["value_sum"] or _ZERO,
+        arr=row["arr_sum"],
+        weight=row["weight"] or _ZERO,
+        weighted=row["weighted"] or _ZERO,
+    )
+
+
+def _count(groups: Iterable[_Group], key: Any) -> Counter[str | None]:
+    counted: Counter[str | None] = Counter()
+    for group in groups:
+        counted[key(group)] += group.accounts
+    return counted
+
+
+def _mean(total: Decimal, weights: Decimal, currency: str = "") -> Average | None:
+    if not weights:
+        return None
+    return Average(round_half_up(WIDE.divide(total, weights), MEAN_PLACES), total, weights, currency)
+
+
+def _by_arr(groups: Iterable[_Group]) -> tuple[Average, ...]:
+    """Weigh scores by ARR within each currency, the currency of most accounts first."""
+    totals: dict[str, list[Decimal]] = defaultdict(lambda: [_ZERO, _ZERO, _ZERO])
+    for group in groups:
+        sums = totals[group.currency]
+        for number, amount in enumerate((group.weighted, group.weight, Decimal(group.accounts))):
+            sums[number] += amount
+    order = sorted(totals, key=lambda currency: (-totals[currency][2], currency))
+    means = (_mean(totals[currency][0], totals[currency][1], currency) for currency in order)
+    return tuple(mean for mean in means if mean)
+
+
+def _arr_of(groups: Iterable[_Group], status: Status) -> tuple[Money, ...]:
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for group in groups:
+        if group.status == status and group.arr is not None:
+            totals[group.currency] += group.arr
+    return tuple(Money(totals[currency], currency) for currency in sorted(totals, key=lambda c: (-totals[c], c)))

@@ -1,0 +1,151 @@
+"""Audit entries in words, for people who never see a field name."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from accounts.models import Account, Segment, User
+from objectives.models import CompletionType, Metric, Objective
+from objectives.models.metrics import UNITS
+from valuerealization.common.models import AuditEntry
+from valuerealization.common.numbers import to_plain
+from valuerealization.common.units import format_day, format_exact, format_money
+
+_LONGEST: Final = 120
+_NOTHING: Final = "nothing"
+
+_VERBS: Final = {
+    "account.created": "added the account",
+    "account.updated": "changed the account",
+    "account.archived": "archived the account",
+    "account.restored": "restored the account",
+    "objective.created": "added the objective",
+    "objective.updated": "changed",
+    "objective.archived": "archived the objective",
+    "objective.restored": "restored the objective",
+    "readings.recorded": "recorded",
+    "snapshots.restated": "rebuilt past weeks",
+}
+_LABELS: Final = {
+    "arr": "ARR",
+    "completion_type": "type",
+    "contract_signed_on": "contract signed",
+    "details": "description",
+    "due_on": "target date",
+    "external_id": "external id",
+    "renewal_on": "renewal",
+    "show_in_portal": "shown in the portal",
+    "source": "data source",
+    "started_on": "start date",
+    "unit_label": "unit label",
+    "went_live_on": "go-live",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that somebody changed, as displayed."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """An audit entry in words: who did it comes before, `title` is what it was done to."""
+
+    verb: str
+    title: str = ""
+    objective_id: int | None = None
+    changes: tuple[Change, ...] = ()
+    note: str = ""
+
+
+def sentences(entries: Sequence[AuditEntry], *, account: Account, today: date) -> dict[int, Sentence]:
+    """Put audit entries of one account into words: one query each for the people, metrics and objectives they name."""
+    names = _Names(entries, account=account, today=today)
+    return {entry.pk: _sentence(entry, names) for entry in entries}
+
+
+def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
+    details = entry.details
+    verb = _VERBS.get(entry.action) or entry.action.replace(".", " ").replace("_", " ")
+    is_objective = entry.subject_type == Objective._meta.label_lower
+    title = entry.subject_label if is_objective else ""
+    if entry.action == "readings.recorded":
+        count = details.get("count", 0)
+        return Sentence(f"recorded {count:,} reading{'' if count == 1 else 's'}")
+    if entry.action == "snapshots.restated":
+        return Sentence(
+            f"rebuilt past weeks, {details['from']} to {details['to']}: {details['added']} added,"
+            f" {details['changed']} changed",
+            note=details.get("reason", ""),
+        )
+    objective = names.objectives.get(entry.subject_id or 0) if is_objective else None
+    changes = () if entry.action.endswith(".created") else tuple(_changes(details, names, objective))
+    return Sentence(
+        verb, title, entry.subject_id if objective is not None else None, changes, str(details.get("reason") or "")
+    )
+
+
+def _changes(details: dict[str, Any], names: "_Names", objective: Objective | None) -> Iterable[Change]:
+    for field, pair in details.items():
+        if isinstance(pair, list):
+            before, after = (names.shown(field, value, objective) for value in pair)
+            yield Change(_LABELS.get(field, field.replace("_", " ")), before, after)
+
+
+class _Names:
+    """Look up, once for a page, what the entries name by number."""
+
+    def __init__(self, entries: Sequence[AuditEntry], *, account: Account, today: date) -> None:
+        self.account = account
+        self.today = today
+        self.people = _by_id(User, _named(entries, "owner"))
+        self.metrics = _by_id(Metric, _named(entries, "metric"))
+        subjects = {e.subject_id for e in entries if e.subject_type == Objective._meta.label_lower and e.subject_id}
+        self.objectives = _by_id(Objective, subjects)
+
+    def shown(self, field: str, value: Any, objective: Objective | None) -> str:
+        """Write one value of one field."""
+        if value in (None, ""):
+            return _NOTHING
+        match field:
+            case "owner":
+                return str(self.people.get(value, "somebody"))
+            case "metric":
+                return str(self.metrics.get(value, "a metric"))
+            case "segment":
+                return str(Segment(value).label) if value in Segment.values else str(value)
+            case "completion_type":
+                return str(CompletionType(value).label) if value in CompletionType.values else str(value)
+            case "unit":
+                return dict(UNITS).get(value, str(value))
+            case "arr":
+                return format_money(Decimal(value), currency=self.account.currency)
+            case "baseline" | "target" if objective is not None:
+                return format_exact(
+                    Decimal(value), unit=objective.unit, unit_label=objective.unit_label,
+                    currency=self.account.currency,
+                )  # fmt: skip
+            case "weight":
+                return to_plain(Decimal(value))
+            case _ if field.endswith("_on"):
+                return format_day(date.fromisoformat(value), self.today)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = str(value)
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
+
+
+def _named(entries: Iterable[AuditEntry], field: str) -> set[int]:
+    pairs = (entry.details.get(field) for entry in entries)
+    return {value for pair in pairs if isinstance(pair, list) for value in pair if isinstance(value, int)}
+
+
+def _by_id(model: Any, ids: set[int]) -> dict[int, Any]:
+    found: dict[int, Any] = model.objects.in_bulk(ids) if ids else {}
+    return found

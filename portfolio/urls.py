@@ -1,0 +1,14 @@
+"""Addresses of pages over many accounts, and of an account's own page."""
+
+from django.urls import path
+
+from portfolio.views import account, accounts, search
+
+urlpatterns = [
+    path("accounts/", accounts.account_list, name="account_list"),
+    path("accounts/<int:pk>/", account.account_page, name="account_detail"),
+    path("accounts/<int:pk>/objectives/", account.account_objectives, name="account_objectives"),
+    path("accounts/<int:pk>/activity/", account.account_activity, name="account_activity"),
+    path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
+    path("search/", search.search_page, name="search"),
+]

@@ -1,0 +1,29 @@
+"""Addresses of the REST API, below /api/, without trailing slashes. The longer ones come first: ids may hold slashes."""
+
+from django.urls import path, re_path, register_converter
+
+from objectives.api.customers import Customers, OneCustomer
+from objectives.api.metrics import Metrics, OneMetric
+from objectives.api.objectives import Objectives, OneObjective
+from objectives.api.readings import ObjectiveReadings, Readings
+from objectives.api.states import Restatements, Snapshots, ValueMetrics
+from valuerealization.common.api.schema import SchemaView
+from valuerealization.common.api.views import ReferenceConverter, Unknown
+
+register_converter(ReferenceConverter, "reference")
+
+urlpatterns = [
+    path("customers", Customers.as_view()),
+    path("customers/<reference:reference>/value-metrics", ValueMetrics.as_view()),
+    path("customers/<reference:reference>/snapshots", Snapshots.as_view()),
+    path("customers/<reference:reference>/restatements", Restatements.as_view()),
+    path("customers/<reference:reference>", OneCustomer.as_view()),
+    path("objectives", Objectives.as_view()),
+    path("objectives/<reference:reference>/readings", ObjectiveReadings.as_view()),
+    path("objectives/<reference:reference>", OneObjective.as_view()),
+    path("metrics", Metrics.as_view()),
+    path("metrics/<int:pk>", OneMetric.as_view()),
+    path("readings", Readings.as_view()),
+    path("schema", SchemaView.as_view()),
+    re_path("", Unknown.as_view()),
+]

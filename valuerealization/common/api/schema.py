@@ -1,0 +1,73 @@
+"""The OpenAPI description: our problems on every operation, our parameters on lists."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
+from rest_framework import serializers
+
+from valuerealization.common.api.problems import MEDIA_TYPE
+from valuerealization.common.api.views import ApiView
+
+
+class FieldErrorShape(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+    class Meta:
+        ref_name = "FieldError"
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    """A refusal (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldErrorShape(many=True)
+
+    class Meta:
+        ref_name = "Problem"
+
+
+class ApiSchema(AutoSchema):
+    """Describe an operation with everything it may answer."""
+
+    ERRORS: ClassVar[dict[int, str]] = {
+        400: "Something in the request can't be taken.",
+        401: "No key, or one that is not valid.",
+        403: "The key's scope does not allow it.",
+        404: "There is no such resource.",
+        406: "Not available in the form asked for.",
+        503: "Come again in a moment.",
+    }
+    ERRORS_OF_WRITES: ClassVar[dict[int, str]] = {
+        409: "It contradicts what is stored.",
+        412: "The resource has changed since it was read.",
+        413: "More than is taken at once.",
+        415: "The body is in no form that is read here.",
+    }
+
+    def _get_response_bodies(self, direction: str = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        errors = {**self.ERRORS, **({} if self.method == "GET" else self.ERRORS_OF_WRITES)}
+        for status, told in sorted(errors.items()):
+            response = OpenApiResponse(ProblemShape, description=told)
+            bodies[str(status)] = self._get_response_for_code(response, str(status), media_types=[MEDIA_TYPE])
+        return bodies
+
+
+class SchemaView(ApiView, SpectacularAPIView):
+    """The OpenAPI schema, as JSON or YAML by the Accept header."""
+
+    schema = None
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
+    authentication_classes = ApiView.authentication_classes
+    permission_classes = ApiView.permission_classes
