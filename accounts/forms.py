@@ -85,6 +85,14 @@ class AccountForm(forms.Form):
         """List the timezones that the field suggests."""
         return _ZONES
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a renewal that comes before the contract."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        signed, renewal = data.get("contract_signed_on"), data.get("renewal_on")
+        if signed and renewal and renewal <= signed:
+            self.add_error("renewal_on", "Choose a renewal date after the day the contract was signed.")
+        return data
+
     def clean_external_id(self) -> str | None:
         """Keep no id as none, since two empty ones would be the same."""
         return self.cleaned_data["external_id"] or None

@@ -98,6 +98,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Leaders and administrators change every account."""
         return self.role in (Role.LEADER, Role.ADMIN)
 
+    def has_perm(self, perm: str, obj: object | None = None) -> bool:  # noqa: ARG002
+        """Give administrators every permission of the Django admin, and nobody else any: the role decides."""
+        return self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
+        """Show administrators every app of the Django admin."""
+        return self.is_staff
+
     def get_short_name(self) -> str:
         return self.name.split(" ")[0] if self.name else self.email
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -44,7 +44,7 @@ def account_create(request: HtmxRequest) -> HttpResponse:
     """Add an account; a CSM becomes its owner."""
     if not can_create_account(request.user):
         raise PermissionDenied
-    form = AccountForm(request.POST or None, user=request.user)
+    form = AccountForm(_typed(request), user=request.user)
     if request.method == "POST" and form.is_valid():
         fields = {"owner": request.user, **form.cleaned_data}
         try:
@@ -62,7 +62,7 @@ def account_create(request: HtmxRequest) -> HttpResponse:
 def account_update(request: HtmxRequest, pk: int) -> HttpResponse:
     """Change an account's own details."""
     account = _editable(request, pk)
-    form = AccountForm(request.POST or None, user=request.user, account=account)
+    form = AccountForm(_typed(request), user=request.user, account=account)
     if request.method == "POST" and form.is_valid():
         try:
             update_account(account=account, by=request.user.as_actor(), at=timezone.now(), **form.cleaned_data)
@@ -100,6 +100,10 @@ def _editable(request: HtmxRequest, pk: int) -> Account:
     account = get_object_or_404(Account.objects.select_related("owner"), pk=pk)
     check_can_edit_account(request.user, account)
     return account
+
+
+def _typed(request: HtmxRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _form_page(request: HtmxRequest, form: AccountForm, account: Account | None) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.views import account, accounts, search
+from portfolio.views import account, accounts, portfolio, search
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
@@ -10,5 +10,7 @@ urlpatterns = [
     path("accounts/<int:pk>/objectives/", account.account_objectives, name="account_objectives"),
     path("accounts/<int:pk>/activity/", account.account_activity, name="account_activity"),
     path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
+    path("portfolio/", portfolio.portfolio, name="portfolio"),
+    path("portfolio/explain/", portfolio.explain, name="portfolio_explain"),
     path("search/", search.search_page, name="search"),
 ]

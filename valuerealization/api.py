@@ -2,12 +2,13 @@
 
 from django.urls import path, re_path, register_converter
 
+from accounts.api import schema as _schema  # noqa: F401 - describes the callers
 from objectives.api.customers import Customers, OneCustomer
 from objectives.api.metrics import Metrics, OneMetric
 from objectives.api.objectives import Objectives, OneObjective
 from objectives.api.readings import ObjectiveReadings, Readings
 from objectives.api.states import Restatements, Snapshots, ValueMetrics
-from valuerealization.common.api.schema import SchemaView
+from valuerealization.common.api.documentation import SchemaView
 from valuerealization.common.api.views import ReferenceConverter, Unknown
 
 register_converter(ReferenceConverter, "reference")

@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     migrate()
+    call_command("check", databases=["default"])
     collect_static_files()
     has_demo = prepare_demo()
     if arguments:

@@ -413,8 +413,11 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # --- API ---
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.KeyAuthentication", "accounts.api.SessionReading"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.MayCall"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.KeyAuthentication",
+        "accounts.api.authentication.SessionReading",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.authentication.MayCall"],
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "valuerealization.common.api.schema.ApiSchema",
     "DEFAULT_RENDERER_CLASSES": ["valuerealization.common.api.renderers.ApiRenderer"],
@@ -425,8 +428,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "NUM_PROXIES": PROXIES,
 }
 DRF_STANDARDIZED_ERRORS = {
-    "EXCEPTION_HANDLER_CLASS": "valuerealization.common.api.problems.ProblemHandler",
-    "EXCEPTION_FORMATTER_CLASS": "valuerealization.common.api.problems.ProblemFormatter",
+    "EXCEPTION_HANDLER_CLASS": "valuerealization.common.api.handler.ProblemHandler",
+    "EXCEPTION_FORMATTER_CLASS": "valuerealization.common.api.handler.ProblemFormatter",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Value Realization API",

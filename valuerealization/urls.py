@@ -10,4 +10,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("api/", include("valuerealization.api")),
+    path("", include("accounts.sign_in_urls")),
+    path("", include("accounts.urls")),
+    path("", include("objectives.urls")),
+    path("", include("portfolio.urls")),
 ]

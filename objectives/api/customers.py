@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import person
+from accounts.api.people import person
 from accounts.models import Account, Segment
 from accounts.services import archive_account, create_account, update_account
 from accounts.stages import Stage
@@ -31,7 +31,7 @@ class CustomerQuery(ListQuery):
     """Filters of customers: those of the portfolio page, on live values."""
 
     ordering = serializers.ChoiceField(ORDERINGS, required=False, help_text="`worst` unless given.")
-    status = serializers.MultipleChoiceField([*shapes.STATUSES, NONE], required=False)
+    status = serializers.MultipleChoiceField(choices=[*shapes.STATUSES, NONE], required=False)
     owner = serializers.CharField(required=False, help_text="E-mail address, or none.")
     segment = serializers.ChoiceField([*Segment.values, NONE], required=False)
     industry = serializers.CharField(required=False)

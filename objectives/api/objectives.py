@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import person
+from accounts.api.people import person
 from accounts.models import Account
 from objectives.api import shapes, writers
 from objectives.models import CompletionType, Metric, Objective

@@ -87,7 +87,7 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         check_empty()
         planned = plan(at)
         people = make_people(can_sign_in=can_sign_in)
-        metrics = _make_metrics(min(account.created_at for account in planned))
+        metrics = make_metrics(min(account.created_at for account in planned))
         accounts = _make_accounts(planned, people)
         pairs = _make_objectives(planned, accounts, people, metrics)
         say(f"{len(accounts)} accounts with {len(pairs)} objectives")
@@ -137,7 +137,7 @@ def _make_person(person: Person, *, can_sign_in: bool) -> User:
     )
 
 
-def _make_metrics(since: datetime) -> dict[str, Metric]:
+def make_metrics(since: datetime) -> dict[str, Metric]:
     """Find or define the demo's metrics, by key."""
     known = Metric.objects.in_bulk([spec.key for spec in METRICS], field_name="key")
     new = [

@@ -94,7 +94,8 @@ def series(tracks: Sequence[Track], path: Sequence[float], *, quiet: int) -> lis
 def _course(track: Track, tracks: Sequence[Track], path: Sequence[float]) -> list[float]:
     end = path[0]
     if path[-1] <= end:
-        return [_rising(track, tracks, score / end) for score in path]
+        tempo = _tempo(track, tracks)
+        return [track.completion * (ratio + tempo * ratio * (1 - ratio)) for ratio in (score / end for score in path)]
     if track.is_met:
         return [track.completion] * len(path)
     if track.is_rising:
@@ -104,12 +105,11 @@ def _course(track: Track, tracks: Sequence[Track], path: Sequence[float]) -> lis
     return [track.completion + (score - end) * share for score in path]
 
 
-def _rising(track: Track, tracks: Sequence[Track], ratio: float) -> float:
-    """Scale a completion down to an earlier score; some objectives run ahead of the others, their mean does not."""
+def _tempo(track: Track, tracks: Sequence[Track]) -> float:
+    """Let some objectives run ahead of the others, in such a way that their mean does not."""
     total = sum(each.weight * each.completion for each in tracks)
     mean = sum(each.weight * each.completion * noise(each.name, "tempo") for each in tracks) / total
-    tempo = TEMPO * (noise(track.name, "tempo") - mean)
-    return track.completion * (ratio + tempo * ratio * (1 - ratio))
+    return TEMPO * (noise(track.name, "tempo") - mean)
 
 
 def _meet(tracks: Sequence[Track], rows: list[list[Decimal]], week: int, score: float) -> None:

@@ -1,17 +1,16 @@
 """One new value of one objective."""
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 
 from objectives import weeks
 from objectives.models import Confidence, Objective
+from objectives.moments import instant_of
 from objectives.services.readings import ReadingRow, ReadingsRefused
 from valuerealization.common.forms import DayField, NumberField
 
-_NOON = time(12, 0)
 _FIELDS = {"value": "value", "observed_at": "observed_on"}
 
 
@@ -44,13 +43,12 @@ class ValueForm(forms.Form):
     def as_row(self) -> ReadingRow:
         """Give the reading that was typed."""
         data = self.cleaned_data
-        zone = ZoneInfo(self.objective.account.timezone)
-        day = data["observed_on"]
+        day = None if data["observed_on"] == self.today else data["observed_on"]
         return ReadingRow(
             index=0,
             objective_id=self.objective.pk,
             value=data["value"],
-            observed_at=self.at if day == self.today else datetime.combine(day, _NOON, tzinfo=zone),
+            observed_at=instant_of(day=day, clock=None, timezone=self.objective.account.timezone, at=self.at),
             source=data["source"],
             confidence=data["confidence"],
             note=data["note"],

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import Account
 from objectives.models import Metric, MetricVersion
@@ -28,7 +28,7 @@ def create_metric(*, by: Actor, **fields: Any) -> Metric:
     metric = Metric(**fields)
     with transaction.atomic():
         _clean(metric)
-        metric.save()
+        _save(metric)
         _keep_version(metric)
         audit.record(by=by, action="metric.created", subject=metric, details={"key": [None, metric.key]})
     return metric
@@ -49,7 +49,7 @@ def update_metric(*, metric: Metric, by: Actor, at: datetime, **fields: Any) -> 
             _clean(metric)
             metric.updated_at = at
             metric.version += bool(changed.keys() & set(VERSIONED))
-            metric.save()
+            _save(metric)
             if changed.keys() & set(VERSIONED):
                 _keep_version(metric)
             if "kind" in changed:
@@ -66,6 +66,19 @@ def _clean(metric: Metric) -> None:
         metric.full_clean()
     except ValidationError as error:
         raise MetricRefused(error) from error
+    if metric.unit == "custom" and not metric.unit_label:
+        message = "Say what is counted, for example “disputes”."
+        raise MetricRefused({"unit_label": ValidationError(message, code="required")})
+
+
+def _save(metric: Metric) -> None:
+    """Save; a race on the key is refused like any other duplicate."""
+    try:
+        with transaction.atomic():
+            metric.save()
+    except IntegrityError as error:
+        message = "Another metric has this key."
+        raise MetricRefused({"key": ValidationError(message, code="unique")}) from error
 
 
 def _keep_version(metric: Metric) -> None:

@@ -97,7 +97,7 @@ def objective_value(request: HtmxRequest, pk: int) -> HttpResponse:
     if objective.completion_type != CompletionType.VALUE:
         raise Http404("Only a value-based objective takes a value of its own.")
     at = timezone.now()
-    form = ValueForm(request.POST or None, objective=objective, at=at)
+    form = ValueForm(request.POST if request.method == "POST" else None, objective=objective, at=at)
     if request.method == "POST" and form.is_valid():
         try:
             record_readings(rows=[form.as_row()], by=request.user.as_actor(), at=at, atomic=True)

@@ -15,12 +15,14 @@ from objectives.progress import completion_pct
 from portfolio.queries.wording import Change, sentences
 from valuerealization.common.keyset import InvalidCursor
 from valuerealization.common.models import AuditEntry
-from valuerealization.common.units import format_day, format_moment, format_pct, format_value
+from valuerealization.common.units import format_day, format_exact, format_moment, format_pct, format_value
 
 _SIGNER = Signer(salt="portfolio.queries.activity")
 
-# One series for each thing that is measured, each read from its own index; then the newest of all of them. A single
-# reading tells its own story; the audit entry beside it would tell it twice.
+# Up to as many readings of a batch tell their own story; the audit entry beside them would tell it twice.
+_FEW_READINGS = 10
+
+# One series for each thing that is measured, each read from its own index; then the newest of all of them.
 _KEYS = """
 WITH series AS (
   SELECT o.id AS objective_id, NULL::bigint AS metric_id FROM objectives_objective o WHERE o.account_id = %(account)s
@@ -42,7 +44,7 @@ WITH series AS (
   UNION ALL
   (SELECT e.at, 0, e.id FROM common_auditentry e
    WHERE e.account_id = %(account)s AND (e.at, 0, e.id) {beyond} (%(at)s::timestamptz, %(kind)s::int, %(id)s::bigint)
-     AND NOT (e.action = 'readings.recorded' AND (e.details ->> 'count' = '1' OR NOT %(batches)s))
+     AND NOT (e.action = 'readings.recorded' AND ((e.details ->> 'count')::int <= %(few)s OR NOT %(batches)s))
    ORDER BY e.at {order}, e.id {order} LIMIT %(limit)s)
 )
 SELECT at, kind, id FROM happened ORDER BY at {order}, kind {order}, id {order} LIMIT %(limit)s
@@ -83,7 +85,8 @@ _READING = 1
 class Activity:
     """One thing that happened.
 
-    Shape:  a value has `title` with `before` (empty for a first one) and `after`, and completions where they are known;
+    Shape:  a value has `title` with `after` and `before` (empty unless it differs), and completions where they are known;
+            its verb is measured (the first one), changed, repeated or corrected, and a metric's `is_synced`;
             anything else has a `verb` with `title` as its object, and `changes`. `icon` is empty for a person.
     """
 
@@ -96,6 +99,7 @@ class Activity:
     verb: str
     title: str
     objective_id: int | None
+    is_synced: bool = False
     before: str = ""
     after: str = ""
     completion_before: str = ""
@@ -153,7 +157,7 @@ def _keys(account: Account, edge: _Key | None, *, backward: bool, limit: int, ba
     if edge is not None:
         since = {"at": edge.at, "kind": edge.kind, "id": edge.id}
     with connection.cursor() as cursor:
-        cursor.execute(statement, {**since, "account": account.pk, "limit": limit, "batches": batches})
+        cursor.execute(statement, {**since, "account": account.pk, "limit": limit, "batches": batches, "few": _FEW_READINGS})
         return [_Key(*row) for row in cursor.fetchall()]
 
 
@@ -194,11 +198,13 @@ def _value(row: tuple[Any, ...], at: datetime, *, account: Account, today: date)
         before, is_correction,
     ) = row  # fmt: skip
 
-    def shown(number: Decimal | None) -> str:
-        span = None if baseline is None else target - baseline
-        return "" if number is None else format_value(
-            number, unit=unit, unit_label=unit_label, currency=account.currency, span=span
-        )  # fmt: skip
+    span = None if baseline is None else target - baseline
+    in_unit = {"unit": unit, "unit_label": unit_label, "currency": account.currency}
+    after_text, before_text = format_value(value, span=span, **in_unit), format_value(before, span=span, **in_unit)
+    if before is None or before == value:
+        before_text = ""
+    elif before_text == after_text:  # a change too small for the usual decimals
+        after_text, before_text = format_exact(value, **in_unit), format_exact(before, **in_unit)
 
     def completion(number: Decimal | None) -> str:
         if number is None or baseline is None:
@@ -207,6 +213,12 @@ def _value(row: tuple[Any, ...], at: datetime, *, account: Account, today: date)
 
     when, day = _written(at, account=account, today=today)
     is_synced = objective_id is None
+    if is_correction:
+        verb = "corrected"
+    elif before is None:
+        verb = "measured"
+    else:
+        verb = "changed" if before != value else "repeated"
     remarks = [f"source {source}" if source else "", "" if confidence == "high" else _CONFIDENCE[confidence]]
     if weeks.local_day(recorded_at, account.timezone) != weeks.local_day(at, account.timezone):
         remarks.append(f"recorded {_written(recorded_at, account=account, today=today)[0]}")
@@ -214,9 +226,8 @@ def _value(row: tuple[Any, ...], at: datetime, *, account: Account, today: date)
     return Activity(
         kind="value", at=at, when=when, day=day, who=by,
         icon="refresh" if is_synced or by in ("", "System") or by.startswith("API key ") else "",
-        verb="corrected" if is_correction else "synced" if is_synced else "changed" if before is not None else "measured",
-        title=title, objective_id=objective_id, before=shown(before), after=shown(value),
-        completion_before=completion(before), completion_after=completion(value),
+        verb=verb, title=title, objective_id=objective_id, is_synced=is_synced, before=before_text, after=after_text,
+        completion_before=completion(before) if before_text else "", completion_after=completion(value),
         note=f"{text}. {note}" if text and note else text or note,
     )  # fmt: skip
 

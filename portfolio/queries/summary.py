@@ -126,6 +126,11 @@ class Summary:
     numeric: int
 
     @property
+    def snapshots(self) -> int:
+        """Count the accounts of the average that stand with a snapshot's score."""
+        return self.scored - self.live
+
+    @property
     def distributed(self) -> int:
         """Count the accounts of the bar."""
         return self.bar.total

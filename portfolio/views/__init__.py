@@ -1,1 +1,1 @@
-"""Pages over many accounts, and the page of one account that composes every app."""
+"""Pages over all accounts, and pages that compose one account from every app below."""

@@ -20,6 +20,7 @@ from valuerealization.common.units import format_day, format_pct
 
 LIST = "account-list"  # the part that the filter form swaps: the form itself stays, and with it what is being typed
 
+_TYPED = ("search", "status", "owner", "segment")  # fields of the filter form
 _SORTABLE = (Column.NAME, Column.WORST, Column.VALUE_DELIVERED, Column.ARR, Column.RENEWAL_ON)
 
 
@@ -42,7 +43,7 @@ def account_list(request: HtmxRequest) -> HttpResponse:
         "nav": "accounts",
         "page": page,
         "wanted": wanted,
-        "state": state,
+        "kept": {name: values for name, values in state.items() if name not in _TYPED},
         "errors": (*errors, *order_errors),
         "people": people,
         "statuses": STATUS_ORDER,

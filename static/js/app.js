@@ -240,8 +240,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const form = event.detail.elt?.closest?.("form");
-  if (!form) return;
+  const form = event.detail.elt;
+  if (!form?.matches?.("form")) return; // a part of a form that asks for something has not saved it
   clearBusy(form);
   if (event.detail.successful && event.detail.requestConfig?.verb === "post") delete form.dataset.dirty;
 });

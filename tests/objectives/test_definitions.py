@@ -84,7 +84,10 @@ class TestDistance:
         assert codes(draft, **{field: None}) == [(field, "required")]
 
     def test_nothing_given_names_both_ends(self) -> None:
-        assert codes(VALUE, baseline=None, target=None, current=None) == [("baseline", "required"), ("target", "required")]
+        assert codes(VALUE, baseline=None, target=None, current=None) == [
+            ("baseline", "required"),
+            ("target", "required"),
+        ]
 
 
 class TestTypes:

@@ -154,9 +154,9 @@ class TestRefusals:
         assert refused(lambda: create(account, metric=make_metric())) == [("metric", "only_for_attribute")]
 
     def test_the_current_value_of_a_synced_one_is_not_typed_in(self, account: Account) -> None:
-        assert refused(
-            lambda: create(account, completion_type="attribute", metric=make_metric(), current=D(9))
-        ) == [("current", "synced")]
+        assert refused(lambda: create(account, completion_type="attribute", metric=make_metric(), current=D(9))) == [
+            ("current", "synced")
+        ]
 
     def test_an_external_id_is_used_once(self, account: Account) -> None:
         create(account, external_id="OBJ-7")

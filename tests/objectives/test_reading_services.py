@@ -49,7 +49,9 @@ def objective(account: Account) -> Objective:
     return make_objective(account, baseline=14, target=7, unit="days", at=NOW - 30 * DAY)
 
 
-def row(subject: Objective | None = None, value: Decimal | int | str = 9, *, index: int = 0, **fields: Any) -> ReadingRow:
+def row(
+    subject: Objective | None = None, value: Decimal | int | str = 9, *, index: int = 0, **fields: Any
+) -> ReadingRow:
     if subject is not None:
         fields["objective_id"] = subject.pk
     return ReadingRow(index=index, value=D(value), **fields)
@@ -121,7 +123,15 @@ class TestKeys:
     def test_everything_given_is_kept(self, objective: Objective) -> None:
         seen = NOW - DAY
         write(
-            row(objective, "9.5", observed_at=seen, source="Survey", confidence="low", note="Estimated", external_id="R1")
+            row(
+                objective,
+                "9.5",
+                observed_at=seen,
+                source="Survey",
+                confidence="low",
+                note="Estimated",
+                external_id="R1",
+            )
         )
         reading = Reading.objects.get()
         assert (reading.value, reading.observed_at, reading.recorded_at) == (D("9.5"), seen, NOW)
@@ -412,13 +422,14 @@ class Oracle:
         progress = None
         before: Decimal | None = None
         for at, _, value in series:
-            _, baseline, target = next(
-                (d for d in reversed(self.definitions) if d[0] <= at), self.definitions[0]
-            )
-            if is_progress(
-                before=completion_pct(baseline=baseline, current=before, target=target),
-                after=completion_pct(baseline=baseline, current=value, target=target),
-            ) and at.astimezone(ZoneInfo(self.timezone)).date() >= self.started_on:
+            _, baseline, target = next((d for d in reversed(self.definitions) if d[0] <= at), self.definitions[0])
+            if (
+                is_progress(
+                    before=completion_pct(baseline=baseline, current=before, target=target),
+                    after=completion_pct(baseline=baseline, current=value, target=target),
+                )
+                and at.astimezone(ZoneInfo(self.timezone)).date() >= self.started_on
+            ):
                 progress = at
             before = value
         return (series[-1][2], series[-1][0], progress) if series else (None, None, None)
@@ -493,7 +504,7 @@ def test_two_writers_who_name_the_accounts_in_opposite_order_both_finish() -> No
             for step in range(15):
                 rows = [row(goals[a][writer], step + 1, index=a, source=str(step)) for a in (0, 1)]
                 write(*(rows if writer else reversed(rows)))
-        except BaseException as error:  # noqa: BLE001 - handed to the test
+        except BaseException as error:
             failures.append(error)
         finally:
             connections.close_all()

@@ -66,7 +66,7 @@ def test_serves_and_stops_at_sigterm(start: Start, var_dir: Path, port: int) -> 
     status, headers, _body = get(port, "/healthz", X_Request_ID="no spaces\tor control characters")
     assert (status, len(headers["x-request-id"])) == (200, 36)
 
-    page = get(port, "/admin/login/")[2].decode()
+    page = get(port, "/sign-in/")[2].decode()
     stylesheet = re.findall(r'href="(/static/[^"]+\.css)"', page)[0]
     assert re.search(r"\.[0-9a-f]{12}\.css$", stylesheet), "static files carry their content's hash"
     status, headers, _body = get(port, stylesheet)

@@ -401,11 +401,11 @@ def test_navigation_on_a_phone(make_site: Callable[..., Site], scripts: bool) ->
 
 def test_search_without_scripts_is_a_form(make_site: Callable[..., Site]) -> None:
     site = make_site(java_script_enabled=False)
-    site.answers |= {"/": (200, shell_page("")), "/accounts/": (200, "list")}
+    site.answers |= {"/": (200, shell_page("")), "/search/": (200, "found")}
     page = site.page
     page.goto(f"{ORIGIN}/")
     page.click(".vr-jump")
     page.fill("#jump", "bri")
     page.keyboard.press("Enter")
 
-    expect(page).to_have_url(f"{ORIGIN}/accounts/?search=bri")
+    expect(page).to_have_url(f"{ORIGIN}/search/?q=bri")

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import include, path, re_path
+from django.urls import path, re_path
 
 
 def blank(request: HttpRequest, **_kwargs: object) -> HttpResponse:
@@ -30,8 +30,8 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("", blank),
-    path("accounts/", include(([path("", blank, name="list")], "accounts"))),
-    path("portfolio/", include(([path("", blank, name="index")], "portfolio"))),
+    path("accounts/", blank, name="account_list"),
+    path("portfolio/", blank, name="portfolio"),
     path("search/", blank, name="search"),
     path("theme/", blank, name="set_theme"),
     path("sign-in/", account.login, name="account_login"),

@@ -4,12 +4,11 @@ What an administrator changes goes through the services that everything else cal
 entry is written; what nobody edits is shown read only.
 """
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-import django.contrib.auth.admin
+import django.contrib.auth.admin  # noqa: F401 - so that what these three register can be taken back below
 import django_celery_beat.admin
-import rest_framework_api_key.admin
+import rest_framework_api_key.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
 from django import forms
 from django.conf import settings
@@ -18,13 +17,15 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
-from django.db.models import QuerySet
+from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
+from rest_framework_api_key.models import APIKey
 
 from valuerealization.common import audit
+from valuerealization.common.audit import Actor
 from valuerealization.common.models import AuditEntry
 
 M = TypeVar("M", bound=models.Model)
@@ -37,26 +38,36 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 # Roles decide here, not groups; and our keys are `accounts.ApiKey`.
 admin.site.unregister(Group)
-admin.site.unregister(rest_framework_api_key.models.APIKey)
+admin.site.unregister(APIKey)
+
+
+def actor(request: HttpRequest) -> Actor:
+    """Name the administrator in the audit log."""
+    by: Actor = request.user.as_actor()  # type: ignore[union-attr]
+    return by
 
 
 class RefusableForm(forms.ModelForm[Any]):
-    """A form that shows what a service refused beside the fields it was about."""
+    """A form that leaves a record's rules to its service, and shows a refusal beside the fields it is about."""
 
     refused: ClassVar[ValidationError | None] = None
 
-    def validate_constraints(self) -> None:
-        """Leave the database's constraints to the services, whose refusals say what to do."""
-
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
+        self.instance = construct_instance(self, self.instance, self._meta.fields, self._meta.exclude)
         if self.refused is not None:
             for name, errors in self.refused.error_dict.items():
                 self.add_error(name if name in self.fields else None, errors)
 
+    def typed(self, *, change: bool) -> dict[str, Any]:
+        """Give what was typed; of a change only what differs, so that the rest stays as it is by now."""
+        return {name: self.cleaned_data[name] for name in (self.changed_data if change else self.cleaned_data)}
+
 
 class ServiceAdmin(admin.ModelAdmin[M]):
-    """Pages that write through services. A refusal rolls everything back, and the form comes again with its reasons."""
+    """Pages that write through services: a refusal rolls back, and the form comes again with the reasons.
+
+    Subclasses save in `save_model`, with `follow` to take over what the service made of the record.
+    """
 
     form = RefusableForm
     show_full_result_count = False
@@ -66,44 +77,135 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         request: HttpRequest,
         object_id: str | None = None,
         form_url: str = "",
-        extra_context: Mapping[str, Any] | None = None,
-    ) -> HttpResponse:
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         """Save, or show the form again with what was refused."""
-        context = dict(extra_context or {})
         try:
-            return super().changeform_view(request, object_id, form_url, context)
+            return super().changeform_view(request, object_id, form_url, extra_context)
         except ValidationError as error:
             reasons = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
-            request.refused = ValidationError(reasons)  # type: ignore[attr-defined]
-            return super().changeform_view(request, object_id, form_url, context)
+            request.refused = ValidationError(reasons)  # type: ignore[attr-defined, arg-type]
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def get_form(
-        self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
-    ) -> type[forms.ModelForm[M]]:
+    def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> Any:
         """Hand the refusal of this request to its form."""
         form = super().get_form(request, obj, change, **kwargs)
         return type(form.__name__, (form,), {"refused": getattr(request, "refused", None)})
 
-    def save_model(self, request: HttpRequest, obj: M, form: Any, change: bool) -> None:
-        """Save what was typed by the service; what wasn't touched stays as it is by now."""
-        values = {name: form.cleaned_data[name] for name in (form.changed_data if change else form.cleaned_data)}
-        saved = self.update(request, obj, values) if change else self.create(request, values)
-        obj.__dict__.update(saved.__dict__)
-
-    def create(self, request: HttpRequest, values: dict[str, Any]) -> M:
-        """Add a record by its service."""
-        raise NotImplementedError
-
-    def update(self, request: HttpRequest, obj: M, values: dict[str, Any]) -> M:
-        """Change a record by its service."""
-        raise NotImplementedError
+    def follow(self, obj: M, saved: M) -> None:
+        """Let the page's own copy be what the service saved."""
+        obj.pk = saved.pk
+        obj.refresh_from_db()
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:  # noqa: ARG002
         """Delete nothing: what is no longer used is archived, deactivated or revoked."""
         return False
 
 
-class ReadOnly(admin.options.BaseModelAdmin[M] if False else object):  # type: ignore[misc]
-    """Rows to look at."""
+class ReadOnlyMixin:
+    """Rows to look at: nobody adds, changes or deletes them here."""
+
+    def has_add_permission(self, *_request_and_parent: Any) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, *_request_and_object: Any) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, *_request_and_object: Any) -> bool:
+        """Refuse."""
+        return False
 
 
+class NewestPaginator(Paginator):  # type: ignore[type-arg]
+    """Page through the newest rows only, so that neither count nor last page grows with the table."""
+
+    LIMIT = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        """Count what matches, up to the limit."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.LIMIT].count())
+
+
+class LedgerAdmin(ReadOnlyMixin, admin.ModelAdmin[M]):
+    """A table that only grows: newest first, no sorting, no counting of all of it."""
+
+    ordering = ("-pk",)
+    sortable_by = ()
+    paginator = NewestPaginator
+    show_full_result_count = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say how far back the pages go."""
+        subtitle = f"The newest {NewestPaginator.LIMIT:,} that match. Search or filter to see older ones."
+        return super().changelist_view(request, {"subtitle": subtitle, **(extra_context or {})})
+
+
+class SubjectFilter(admin.SimpleListFilter):
+    """Narrow the audit log to one kind of record, without reading it for the choices."""
+
+    title = "subject"
+    parameter_name = "subject"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        """List the kinds of records that the admin knows."""
+        return sorted(
+            ((model._meta.label_lower, str(model._meta.verbose_name).capitalize()) for model in admin.site._registry),
+            key=lambda choice: choice[1],
+        )
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002
+        """Keep entries about the chosen kind."""
+        return queryset.filter(subject_type=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(LedgerAdmin[AuditEntry]):
+    """Who did what."""
+
+    list_display = ("at", "actor_name", "actor_kind", "action", "subject_label", "account_id", "request_id")
+    list_filter = ("actor_kind", SubjectFilter, "at")
+    search_fields = ("=action", "=request_id", "=account_id", "=subject_id", "actor_name", "subject_label")
+    search_help_text = "An action (account.updated), a request id, the id of an account or record, or a name."
+
+
+admin.site.unregister(PeriodicTask)
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(django_celery_beat.admin.PeriodicTaskAdmin):  # type: ignore[misc]
+    """The scheduler's entries: the library's pages without inline script, each change in the audit log."""
+
+    change_form_template = "admin/change_form.html"
+    actions = ("run_tasks",)
+
+    def save_model(self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool) -> None:
+        """Save and write the audit entry."""
+        super().save_model(request, obj, form, change)
+        audit.record(
+            by=actor(request),
+            action="periodic_task.updated" if change else "periodic_task.created",
+            subject=obj,
+            details={name: [form.initial.get(name), str(form.cleaned_data[name])] for name in form.changed_data},
+        )
+
+    def delete_model(self, request: HttpRequest, obj: PeriodicTask) -> None:
+        """Delete and write the audit entry."""
+        audit.record(by=actor(request), action="periodic_task.deleted", subject=obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Delete one by one, each with its audit entry."""
+        for task in queryset:
+            self.delete_model(request, task)
+
+    @admin.action(description="Run selected tasks now")
+    def run_tasks(self, request: HttpRequest, queryset: Any) -> None:
+        """Send the tasks to the workers; say so when the broker is away."""
+        try:
+            super().run_tasks(request, queryset)
+        except OperationalError:
+            self.message_user(request, "The broker can't be reached: nothing was run.", messages.ERROR)

@@ -3,7 +3,7 @@
 The escaping is part of the statement, so a row is never touched in Python and memory stays flat however long the list.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,8 @@ BOM: Final = b"\xef\xbb\xbf"
 
 _CHUNK_BYTES: Final = 64 * 1024
 # What a spreadsheet reads as a formula, also behind blanks; the full-width signs count in some of them.
-_FORMULA: Final = r"^[[:space:][:cntrl:]]*[-=+@＝＋－＠]|^[\t\r\n]"  # noqa: RUF001
+_BLANK: Final = r"[:space:][:cntrl:]\u00a0\u2000-\u200f\u202a-\u202e\u2060\u3000\ufeff"
+_FORMULA: Final = rf"^[{_BLANK}]*[-=+@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]"
 _CONTROL: Final = r"[\x01-\x1f\x7f-\x9f\u2028\u2029]+"
 
 
@@ -68,7 +69,7 @@ def csv_response(
     return response
 
 
-def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column], *, bom: bool = False) -> Iterator[bytes]:
+def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column], *, bom: bool = False) -> Generator[bytes]:
     """Write a list as CSV, a heading and a line per row, in pieces of some 64 KiB.
 
     Shape:  the rows and their order are the queryset's, at one instant: it is one statement. Lines end in CR LF, as

@@ -106,7 +106,7 @@ def take_hold(servers: Sequence[Server]) -> Hold:
         make_private(server.lock_path("start").parent)
     shares: list[Lock] = []
     keepers: dict[str, subprocess.Popen[bytes]] = {}
-    with ExitStack() as undo, ExitStack() as starting:
+    with ExitStack() as starting, ExitStack() as undo:
         for server in servers:
             starting.enter_context(locked(server.lock_path("start")))
             share = Lock(server.lock_path("users"))

@@ -22,9 +22,9 @@ class Strict(serializers.Field):
 
     default_error_messages = {"required": "This field is required.", "null": "This field may not be null."}
 
-    def __init__(self, *, blank: Any = None, **options: Any) -> None:
+    def __init__(self, *args: Any, blank: Any = None, **options: Any) -> None:
         self.blank = blank
-        super().__init__(**options)
+        super().__init__(*args, **options)
 
     def read(self, value: Any) -> Any:
         """Read the value, or raise ValueRefused."""

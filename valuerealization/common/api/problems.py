@@ -1,28 +1,21 @@
-"""Problems as RFC 9457 has them: every refusal of the API in one shape."""
+"""Problems as RFC 9457 has them: what the API refuses, and why. `handler` writes them.
+
+Parsers and authentication raise these, and the framework loads both while it loads its views: nothing of those here.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, SuspiciousOperation
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as FormError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, UnreadablePostError
-from drf_standardized_errors.formatter import ExceptionFormatter
-from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from valuerealization.common.api.renderers import ApiRenderer
-
 MEDIA_TYPE: Final = "application/problem+json"
-RETRY_SECONDS: Final = 5
 
-_MOST_ERRORS: Final = 100
-_UNIQUE_VIOLATION: Final = "23505"
 _CODE: Final = re.compile(r"[a-z0-9_]+")
 
 
@@ -118,7 +111,7 @@ def from_form_error(error: FormError) -> Problem:
     """Turn a service's refusal into a problem that names the fields."""
     by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
     return from_fields(
-        FieldError("" if name == NON_FIELD_ERRORS else name, _code(item.code), " ".join(item.messages))
+        FieldError("" if name == NON_FIELD_ERRORS else name, plain_code(item.code), " ".join(item.messages))
         for name, items in by_field.items()
         for item in items
     )
@@ -130,7 +123,7 @@ def flatten(detail: Any, path: str = "") -> Iterator[FieldError]:
         for name, inner in detail.items():
             yield from flatten(inner, join(path, name))
     elif isinstance(detail, exceptions.ErrorDetail):
-        yield FieldError(path, _code(detail.code), str(detail))
+        yield FieldError(path, plain_code(detail.code), str(detail))
     else:
         for index, inner in enumerate(detail):
             yield from flatten(inner, path if isinstance(inner, exceptions.ErrorDetail) else join(path, index))
@@ -145,57 +138,6 @@ def join(path: str, name: str | int) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _code(code: str | None) -> str:
+def plain_code(code: str | None) -> str:
+    """Keep a code that reads as one."""
     return code if code and _CODE.fullmatch(code) else "invalid"
-
-
-class ProblemHandler(ExceptionHandler):
-    """Answer every exception with a problem: known ones by their meaning, any other as 500 (and report it)."""
-
-    def convert_known_exceptions(self, exc: Exception) -> Exception:
-        """Find the problem that an exception stands for."""
-        match exc:
-            case exceptions.ValidationError():
-                return from_fields(flatten(exc.detail))
-            case Http404():
-                return exceptions.NotFound()
-            case PermissionDenied():
-                return Forbidden(str(exc))
-            case FormError():
-                return from_form_error(exc)
-            case IntegrityError() if getattr(exc.__cause__, "sqlstate", "") == _UNIQUE_VIOLATION:
-                return Conflict()
-            case DataError():
-                return Invalid("A value is outside of what can be stored.", code="out_of_range")
-            case OperationalError() | InterfaceError():
-                return Unavailable(retry_after=RETRY_SECONDS)
-            case UnreadablePostError():
-                return Invalid("The body ended before it was complete.", code="incomplete_body")
-            case SuspiciousOperation():
-                return Invalid()
-        return exc
-
-    def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
-        """Build the answer; whatever was asked for, a problem is JSON."""
-        request = self.context["request"]
-        request.accepted_renderer = ApiRenderer()
-        request.accepted_media_type = ApiRenderer.media_type
-        return Response(data, status=exc.status_code, headers=self.get_headers(exc), content_type=MEDIA_TYPE)
-
-
-class ProblemFormatter(ExceptionFormatter):
-    """Write an exception as a problem's members."""
-
-    def run(self) -> dict[str, Any]:
-        """Give `type`, `title`, `status`, `detail`, `code` and `errors`."""
-        exc, status = self.exc, HTTPStatus(self.exc.status_code)
-        errors = exc.errors if isinstance(exc, Problem) else ()
-        code = str(getattr(exc.detail, "code", "") or exc.default_code)
-        return {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": str(exc.detail) if len(errors) != 1 or isinstance(exc, Conflict) else errors[0].detail,
-            "code": code,
-            "errors": [asdict(error) for error in errors[:_MOST_ERRORS]],
-        }

@@ -4,12 +4,9 @@ from typing import Any, ClassVar
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
-from drf_spectacular.views import SpectacularAPIView
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from rest_framework import serializers
 
 from valuerealization.common.api.problems import MEDIA_TYPE
-from valuerealization.common.api.views import ApiView
 
 
 class FieldErrorShape(serializers.Serializer[Any]):
@@ -62,12 +59,3 @@ class ApiSchema(AutoSchema):
             response = OpenApiResponse(ProblemShape, description=told)
             bodies[str(status)] = self._get_response_for_code(response, str(status), media_types=[MEDIA_TYPE])
         return bodies
-
-
-class SchemaView(ApiView, SpectacularAPIView):
-    """The OpenAPI schema, as JSON or YAML by the Accept header."""
-
-    schema = None
-    renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
-    authentication_classes = ApiView.authentication_classes
-    permission_classes = ApiView.permission_classes

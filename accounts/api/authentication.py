@@ -6,17 +6,13 @@ from typing import Any, Final
 import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.models import ApiKey, ApiKeyScope, User
 from accounts.policies import can_view_accounts
-from valuerealization.common.api.problems import Forbidden, refuse
-
 _KEY: Final = re.compile(rf"{ApiKey.PREFIX}([A-Za-z0-9]{{8}}\.[A-Za-z0-9]{{32}})", re.ASCII)
 
 
@@ -61,10 +57,10 @@ class SessionReading(BaseAuthentication):
 class MayCall(BasePermission):
     """Everybody known may read; writing takes a key that may."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: Any) -> bool:
         """Check the caller against the method; a method that the endpoint lacks is answered as such.
 
-        Raises: Forbidden.
+        Raises: PermissionDenied.
         """
         key = request.auth
         if not isinstance(key, ApiKey) and not isinstance(request.user, User):
@@ -72,42 +68,7 @@ class MayCall(BasePermission):
         if request.method in SAFE_METHODS or not hasattr(view, str(request.method).lower()):
             return True
         if not isinstance(key, ApiKey):
-            raise Forbidden("A session is good for reading only. Use an API key to write.", code="session_reads_only")
+            raise PermissionDenied("A session is good for reading only. Use an API key to write.", "session_reads_only")
         if key.scope != ApiKeyScope.WRITE:
-            raise Forbidden("This key may only read. Use one with the scope write.", code="insufficient_scope")
+            raise PermissionDenied("This key may only read. Use one with the scope write.", "insufficient_scope")
         return True
-
-
-class KeyScheme(OpenApiAuthenticationExtension):
-    """Describe the keys in the schema."""
-
-    target_class = KeyAuthentication
-    name = "key"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
-        """Give the scheme."""
-        return {"type": "http", "scheme": "bearer", "bearerFormat": f"{ApiKey.PREFIX}…"}
-
-
-class SessionScheme(OpenApiAuthenticationExtension):
-    """Describe the session in the schema."""
-
-    target_class = SessionReading
-    name = "session"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002
-        """Give the scheme."""
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
-
-
-def person(email: str | None, *, field: str = "owner") -> User | None:
-    """Find one of the team by address; nobody for None.
-
-    Raises: Invalid, naming the field.
-    """
-    if not email:
-        return None
-    found = User.objects.filter(email=email, is_active=True).first()
-    if found is None:
-        raise refuse(field, "not_found", "Nobody of the team has this address.")
-    return found

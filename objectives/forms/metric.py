@@ -1,0 +1,31 @@
+"""A new metric."""
+
+from typing import Any
+
+from django import forms
+
+from objectives.models import Direction, Kind, Metric
+from objectives.services.metrics import MetricRefused
+
+
+class MetricForm(forms.ModelForm[Metric]):
+    """What a metric is; its rules are the model's, and the service has the last word."""
+
+    class Meta:
+        model = Metric
+        fields = ("name", "key", "unit", "unit_label", "direction", "kind", "methodology")
+        labels = {"unit_label": "Counted in", "direction": "Which way is good", "methodology": "How it is measured"}
+        help_texts = {
+            "key": "How integrations name it: small letters, digits and _, for example billed_cost.",
+            "kind": "Activity (adoption, usage, satisfaction) is left out of outcomes only.",
+        }
+        widgets = {"methodology": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["direction"].initial, self.fields["kind"].initial = Direction.UP, Kind.VALUE
+
+    def refuse(self, refused: MetricRefused) -> None:
+        """Put what the service refused beside its fields."""
+        for name, errors in refused.error_dict.items():
+            self.add_error(name if name in self.fields else None, errors)

@@ -1,0 +1,258 @@
+"""Every page of the admin: opens for administrators, for nobody else, and costs the same for one row and for thirty."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+
+from accounts.models import ApiKey, User
+from accounts.services import create_api_key
+from objectives.models import ReplacedSnapshot, Restatement, Snapshot, SnapshotObjective, TickRun, WeekRollup
+from tests.factories import make_account, make_metric, make_objective, make_user, record
+from valuerealization.common.admin import NewestPaginator
+from valuerealization.common.audit import SYSTEM
+from valuerealization.common.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+
+MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
+SUNDAY = date(2026, 11, 15)
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def by_label(model: type[models.Model]) -> str:
+    return model._meta.label_lower
+
+
+def sign_in(client: Client, role: str) -> User:
+    user = make_user(role=role)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return user
+
+
+def address(model: type[models.Model], page: str, *arguments: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+def add_records(first: int, last: int) -> None:
+    """Add a record of every kind for each number."""
+    for number in range(first, last + 1):
+        owner = make_user()
+        account = make_account(owner=owner, name=f"Northwind {number}")
+        metric = make_metric()
+        goal = make_objective(account, metric=metric, owner=owner)
+        record(metric, 40, account=account)
+        record(make_objective(account), 30)
+        week = SUNDAY - timedelta(weeks=number)
+        snapshot = Snapshot.objects.create(
+            account=account, week=week, boundary_at=AT, known_at=AT, timezone="UTC", taken_at=AT,
+            value_delivered=Decimal("40.5"), status="at_risk", objectives_total=1, objectives_measured=1,
+            objectives_met=0,
+        )  # fmt: skip
+        SnapshotObjective.objects.create(
+            snapshot=snapshot, objective=goal, revision=1, completion_type="attribute", kind="value",
+            baseline=0, target=100, current=Decimal("40.500000"), completion=Decimal("40.5"), weight=1,
+            show_in_portal=False,
+        )  # fmt: skip
+        restatement = Restatement.objects.create(
+            account=account, from_week=week, to_week=week, reason="Late history", requested_by="System"
+        )
+        ReplacedSnapshot.objects.create(
+            restatement=restatement, account=account, week=week, snapshot={"status": "stalled"}, objectives=[]
+        )
+        WeekRollup.objects.create(week=week, accounts=1, scored=1, score_sum=40)
+        TickRun.objects.create(started_at=AT, due=1, moved=1)
+        create_api_key(name=f"Key {number}", scope="read", by=SYSTEM, created_by=owner)
+        EmailAddress.objects.create(user=owner, email=owner.email)
+        AccessAttempt.objects.create(username=owner.email, ip_address="127.0.0.1", failures_since_start=number)
+        AccessFailureLog.objects.create(username=owner.email, ip_address="127.0.0.1")
+        AccessLog.objects.create(username=owner.email, ip_address="127.0.0.1")
+        crontab = CrontabSchedule.objects.create(minute=str(number))
+        PeriodicTask.objects.create(name=f"Task {number}", task="objectives.tick", crontab=crontab)
+        ClockedSchedule.objects.create(clocked_time=AT + timedelta(days=number))
+        IntervalSchedule.objects.create(every=100 + number, period="days")
+        SolarSchedule.objects.create(event="sunset", latitude=number, longitude=0)
+        LogEntry.objects.create(
+            user=owner, action_flag=ADDITION, object_repr="x", content_type=ContentType.objects.get_for_model(User)
+        )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=by_label)
+def test_every_page_opens_for_an_administrator(client: Client, model: type[models.Model]) -> None:
+    sign_in(client, "admin")
+    add_records(1, 1)
+    row = model._default_manager.order_by("pk").last()
+    assert row is not None, "the test made no record of this kind"
+    site = admin.site._registry[model]
+
+    listed = client.get(address(model, "changelist"))
+    assert (listed.status_code, listed.context["cl"].result_count > 0) == (200, True)
+    assert client.get(address(model, "change", row.pk)).status_code == 200
+    assert client.get(address(model, "history", row.pk)).status_code == 200
+    can_add = site.has_add_permission(listed.wsgi_request)
+    assert client.get(address(model, "add")).status_code == (200 if can_add else 403)
+    if site.search_fields:
+        assert client.get(address(model, "changelist"), {"q": "1"}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=by_label)
+def test_changelists_cost_the_same_for_one_row_and_for_thirty(client: Client, model: type[models.Model]) -> None:
+    sign_in(client, "admin")
+
+    def queries() -> tuple[int, int]:
+        with CaptureQueriesContext(
+            connection,
+        ) as context:
+            response = client.get(address(model, "changelist"))
+        return len(response.context["cl"].result_list), len(context)
+
+    add_records(1, 1)
+    queries()  # content types and the like are read once per process
+    few, cost_of_few = queries()
+    add_records(2, 30)
+    many, cost_of_many = queries()
+    assert many >= few + 29
+    assert cost_of_many == cost_of_few
+    assert cost_of_few <= 10
+
+
+@pytest.mark.parametrize("role", ["csm", "leader"])
+@pytest.mark.parametrize("model", MODELS, ids=by_label)
+def test_no_page_opens_for_the_rest_of_the_team(client: Client, model: type[models.Model], role: str) -> None:
+    sign_in(client, role)
+    for page in ("changelist", "add"):
+        response = client.get(address(model, page), follow=True)
+        assert response.status_code == 403
+
+
+def test_visitors_are_sent_to_the_one_sign_in_page(client: Client) -> None:
+    wanted = address(User, "changelist")
+    response = client.get(wanted, follow=True)
+    assert response.redirect_chain[-1] == (f"{settings.LOGIN_URL}?next={wanted}", 302)
+    assert response.status_code == 200
+    assert client.post(reverse("admin:login"), {"username": "a", "password": "b"}).status_code == 302
+
+
+def test_index_lists_the_whole_product_and_no_groups(client: Client) -> None:
+    sign_in(client, "admin")
+    response = client.get(reverse("admin:index"))
+    shown = {model["object_name"] for app in response.context["app_list"] for model in app["models"]}
+    assert shown == {model._meta.object_name for model in MODELS}
+    assert {"Account", "User", "ApiKey", "Metric", "Objective", "Snapshot", "AuditEntry", "PeriodicTask"} <= shown
+    assert {"Group", "APIKey"} & shown == set()
+    assert f"{settings.VR_ORGANISATION} administration" in response.content.decode()
+
+
+@pytest.mark.parametrize("role", ["csm", "leader"])
+def test_a_superuser_flag_gives_no_way_in(client: Client, role: str) -> None:
+    """Only the role counts, so that taking it away is enough."""
+    user = sign_in(client, "admin")
+    User.objects.filter(pk=user.pk).update(role=role, is_superuser=True)
+    assert client.get(reverse("admin:index"), follow=True).status_code == 403
+    user.refresh_from_db()
+    assert (user.has_perm("accounts.view_user"), user.has_module_perms("accounts")) == (False, False)
+
+
+def test_an_inactive_administrator_is_out_from_the_next_request_on(client: Client) -> None:
+    user = sign_in(client, "admin")
+    assert client.get(reverse("admin:index")).status_code == 200
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert client.get(reverse("admin:index")).status_code == 302
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m._meta.app_label in {"common", "objectives"}], ids=by_label)
+def test_what_nobody_edits_is_read_only(client: Client, model: type[models.Model]) -> None:
+    sign_in(client, "admin")
+    add_records(1, 1)
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None
+    if by_label(model) in {"objectives.metric", "objectives.objective"}:
+        assert client.get(address(model, "delete", row.pk)).status_code == 403
+        return
+    page = client.get(address(model, "change", row.pk))
+    assert page.context["has_change_permission"] is False
+    for name, arguments in {"add": (), "change": (row.pk,), "delete": (row.pk,)}.items():
+        assert client.post(address(model, name, *arguments), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "actions"),
+    [
+        ({"q": "account.created"}, {"account.created"}),
+        ({"subject": "accounts.user"}, {"user.created"}),
+        ({"actor_kind__exact": "api_key"}, set()),
+        ({"q": "no such thing"}, set()),
+    ],
+)
+def test_audit_log_is_narrowed(client: Client, query: dict[str, str], actions: set[str]) -> None:
+    sign_in(client, "admin")
+    add_records(1, 1)
+    AuditEntry.objects.create(
+        actor_kind="system", actor_name="System", action="user.created", subject_type="accounts.user"
+    )
+    response = client.get(address(AuditEntry, "changelist"), query)
+    assert {entry.action for entry in response.context["cl"].result_list} == actions
+
+
+def test_long_tables_are_never_counted_whole(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    sign_in(client, "admin")
+    monkeypatch.setattr(NewestPaginator, "LIMIT", 5)
+    for number in range(8):
+        TickRun.objects.create(started_at=AT + timedelta(minutes=number))
+    response = client.get(address(TickRun, "changelist"))
+    assert response.context["cl"].result_count == 5
+    assert "The newest 5 that match." in response.content.decode()
+
+
+def test_schedule_is_edited_with_an_audit_entry(client: Client) -> None:
+    user = sign_in(client, "admin")
+    tick = PeriodicTask.objects.get(task="objectives.tick")
+    page = client.get(address(PeriodicTask, "change", tick.pk))
+    assert page.status_code == 200
+    assert "readableCrontabs" not in page.content.decode()  # the library's inline script
+    every_minute = IntervalSchedule.objects.create(every=1, period="minutes")
+    data = {
+        "name": tick.name, "task": tick.task, "regtask": "", "enabled": "on", "interval": every_minute.pk,
+        "args": "[]", "kwargs": "{}", "headers": "{}", "description": tick.description,
+    }  # fmt: skip
+    response = client.post(address(PeriodicTask, "change", tick.pk), data)
+    assert response.status_code == 302
+    tick.refresh_from_db()
+    assert tick.interval == every_minute
+    entry = AuditEntry.objects.get(action="periodic_task.updated")
+    assert (entry.actor_id, entry.subject_label) == (str(user.pk), str(tick))
+    assert entry.details["interval"][1] == "every minute"
+
+    client.post(
+        address(PeriodicTask, "changelist"), {"action": "delete_selected", "_selected_action": tick.pk, "post": "yes"}
+    )
+    assert AuditEntry.objects.get(action="periodic_task.deleted").subject_id == tick.pk
+    assert not PeriodicTask.objects.filter(pk=tick.pk).exists()
+
+
+def test_revoked_keys_are_shown_as_they_were(client: Client) -> None:
+    sign_in(client, "admin")
+    add_records(1, 1)
+    ApiKey.objects.update(revoked=True)
+    key = ApiKey.objects.get()
+    response = client.get(address(ApiKey, "change", key.pk))
+    assert response.context["has_change_permission"] is False
+    assert client.post(address(ApiKey, "change", key.pk), {"name": "Again"}).status_code == 403
