@@ -37,7 +37,7 @@ DEPLOYED := env -u DEBUG -u VR_HTTPS DATABASE_URL=postgresql://vr_app@localhost/
 check: install-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check --quiet .
-	.venv/bin/djlint --quiet --check --lint templates
+	.venv/bin/djlint --quiet --lint templates
 	.venv/bin/lint-imports
 	SECRET_KEY=types .venv/bin/mypy
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && set -x && \
@@ -50,7 +50,6 @@ bench: install-dev
 format: install-dev
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
-	.venv/bin/djlint --reformat --quiet templates
 
 # Nothing is installed or started while the port is taken.
 port:

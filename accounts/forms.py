@@ -50,7 +50,10 @@ class AccountForm(forms.Form):
 
     name = forms.CharField(max_length=200)
     external_id = forms.CharField(
-        label="External id", max_length=128, required=False, help_text="Its id in your CRM; integrations find it by this."
+        label="External id",
+        max_length=128,
+        required=False,
+        help_text="Its id in your CRM; integrations find it by this.",
     )
     owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="No owner")
     segment = forms.ChoiceField(choices=[("", "Not set"), *Segment.choices], required=False)
@@ -109,4 +112,7 @@ def _currencies(present: str) -> list[tuple[str, Any]]:
     if present and present not in named:
         named[present] = present
     common = [(code, named[code]) for code in COMMON_CURRENCIES]
-    return [*common, ("All currencies", [(code, text) for code, text in named.items() if code not in COMMON_CURRENCIES])]
+    return [
+        *common,
+        ("All currencies", [(code, text) for code, text in named.items() if code not in COMMON_CURRENCIES]),
+    ]

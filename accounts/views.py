@@ -114,5 +114,7 @@ def _form_page(request: HtmxRequest, form: AccountForm, account: Account | None)
 def _next(request: HttpRequest) -> str:
     """Give the address to go back to, if it is one of ours."""
     asked = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    is_ours = url_has_allowed_host_and_scheme(
+        asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     return asked if is_ours else reverse("home")

@@ -17,17 +17,19 @@ def main() -> int:
     if unknown := set(names) - set(ALL):
         print(f"There is no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(ALL)}.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="vr-bench-", dir="/tmp") as directory:
-        with hold_servers([Postgres(Path(directory)), Valkey(Path(directory))]) as hold:
-            os.environ.update(hold.environment())
-            os.environ.update({"VAR_DIR": directory, "VR_EMBEDDED": "1", "ALLOWED_HOSTS": "testserver,localhost"})
-            os.environ["DJANGO_SETTINGS_MODULE"] = "valuerealization.settings"
-            import django
+    with (
+        tempfile.TemporaryDirectory(prefix="vr-bench-", dir="/tmp") as directory,
+        hold_servers([Postgres(Path(directory)), Valkey(Path(directory))]) as hold,
+    ):
+        os.environ.update(hold.environment())
+        os.environ.update({"VAR_DIR": directory, "VR_EMBEDDED": "1", "ALLOWED_HOSTS": "testserver,localhost"})
+        os.environ["DJANGO_SETTINGS_MODULE"] = "valuerealization.settings"
+        import django
 
-            import valuerealization.celery  # noqa: F401 - tasks are sent by our application
+        import valuerealization.celery  # noqa: F401 - tasks are sent by our application
 
-            django.setup()
-            figures = [figure for name in names for figure in importlib.import_module(f"benchmarks.{name}").run()]
+        django.setup()
+        figures = [figure for name in names for figure in importlib.import_module(f"benchmarks.{name}").run()]
     print()
     for figure in figures:
         print(figure.line())

@@ -1,4 +1,4 @@
-"""A portfolio of any size, made by the database alone: accounts, objectives, a year of weekly readings and snapshots."""
+"""A portfolio of any size, made by the database alone: accounts, objectives and their weekly readings."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,8 @@ from django.db import connection
 _ACCOUNTS = """
 INSERT INTO accounts_account (name, timezone, segment, industry, currency, arr, renewal_on, is_demo, created_at,
   updated_at)
-SELECT 'Account ' || n, (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Australia/Sydney',
+SELECT 'Account ' || n,
+  (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Australia/Sydney',
     'America/Los_Angeles', 'Asia/Kathmandu', 'Asia/Tokyo', 'Europe/London', 'America/Sao_Paulo'])[1 + n %% 10],
   (ARRAY['enterprise', 'mid_market', 'small_business'])[1 + n %% 3], '', 'USD', 1000 * (1 + n %% 400),
   %(at)s::date + (n %% 400)::int, false, %(at)s, %(at)s
@@ -16,9 +17,9 @@ FROM generate_series(1, %(accounts)s) n
 """
 
 _OBJECTIVES = """
-INSERT INTO objectives_objective (account_id, title, completion_type, kind, baseline, target, unit, unit_label, weight,
-  started_on, show_in_portal, methodology, details, source, done, revision, revised_at, state_changed_at, created_at,
-  updated_at)
+INSERT INTO objectives_objective (account_id, title, completion_type, kind, baseline, target, unit, unit_label,
+  weight, started_on, show_in_portal, methodology, details, source, done, revision, revised_at,
+  state_changed_at, created_at, updated_at)
 SELECT a.id, 'Objective ' || g, 'value', 'value', 0, 100, '', '', 1, %(at)s::date, g %% 2 = 0, '', '', '', false, 1,
   %(at)s, %(at)s, %(at)s, %(at)s
 FROM accounts_account a CROSS JOIN generate_series(1, %(objectives)s) g
@@ -28,8 +29,8 @@ ORDER BY a.id, g
 _REVISIONS = """
 INSERT INTO objectives_objectiverevision (objective_id, number, valid_from, archived, changed_by, reason, title,
   completion_type, kind, baseline, target, unit, unit_label, weight, started_on, show_in_portal, methodology)
-SELECT id, 1, %(at)s, false, '', '', title, completion_type, kind, baseline, target, unit, unit_label, weight, started_on,
-  show_in_portal, methodology
+SELECT id, 1, %(at)s, false, '', '', title, completion_type, kind, baseline, target, unit, unit_label, weight,
+  started_on, show_in_portal, methodology
 FROM objectives_objective ORDER BY id
 """
 

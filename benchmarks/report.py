@@ -27,7 +27,8 @@ class Figure:
     def line(self) -> str:
         """Write the figure as one line."""
         mark = "ok  " if self.kept else "OVER"
-        return f"{mark} {self.name}: {self.value:.2f}{self.unit} (promised at most {self.limit:g}{self.unit}) {self.detail}"
+        promise = f"(promised at most {self.limit:g}{self.unit})"
+        return f"{mark} {self.name}: {self.value:.2f}{self.unit} {promise} {self.detail}".rstrip()
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -65,7 +65,7 @@ def run() -> list[Figure]:
     return [
         Figure(
             "Snapshots through a worker ÷ the same by psql", ratios[1], 2,
-            detail=f"{ACCOUNTS_COUNT:,} accounts × {OBJECTIVES_COUNT}, median of 3 ({ratios[0]:.2f} to {ratios[2]:.2f})",
+            detail=f"{ACCOUNTS_COUNT:,} × {OBJECTIVES_COUNT}, median of 3 ({ratios[0]:.2f} to {ratios[2]:.2f})",
         ),
         Figure("Worker memory at the end ÷ after the first tenth", max(growth), 1.1),
     ]  # fmt: skip

@@ -86,7 +86,8 @@ class ObjectiveForm(RefusableForm):
     """An objective's fields; a number typed in current becomes a reading."""
 
     baseline = NumberField(required=False)
-    current = NumberField(
+    measured_now = NumberField(  # the model's own `current` follows the readings, so no form edits it
+        label="Current",
         required=False,
         help_text="Value based only: a number that differs from the last one is recorded as a reading of now.",
     )
@@ -101,7 +102,7 @@ class ObjectiveForm(RefusableForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial.setdefault("current", self.instance.current)
+        self.initial.setdefault("measured_now", self.instance.current)
         self.fields["started_on"].required = False
         self.fields["started_on"].help_text = "The day the baseline was taken; today for a new objective."
 
@@ -144,8 +145,8 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
             "Progress",
             {
                 "fields": (
-                    "completion_type", "metric", "unit", "unit_label", "baseline", "current", "target", "confidence",
-                    "weight", "done", "completion", "is_met", "kind",
+                    "completion_type", "metric", "unit", "unit_label", "baseline", "measured_now", "target",
+                    "confidence", "weight", "done", "completion", "is_met", "kind",
                 )
             },
         ),
@@ -190,6 +191,8 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
         """Save by the services; their refusals name the fields."""
         by, at, values = actor(request), timezone.now(), form.typed(change=change)
         reason = values.pop("reason", "")
+        if "measured_now" in values:
+            values["current"] = values.pop("measured_now")
         try:
             if change:
                 saved = objectives.update_objective(objective=obj, by=by, at=at, reason=reason, **values)
@@ -214,11 +217,14 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
             objectives.restore_objective(objective=objective, by=actor(request), at=at)
 
 
+FORM_NAMES = {"customer": "account", "current": "measured_now"}
+
+
 def refused(error: objectives.ObjectiveRefused) -> ValidationError:
     """Say by field what the service refused, in the names of the form."""
     reasons: dict[str, list[ValidationError]] = {}
     for reason in error.refusals:
-        field = "account" if reason.field == "customer" else reason.field
+        field = FORM_NAMES.get(reason.field, reason.field)
         reasons.setdefault(field, []).append(ValidationError(reason.message, code=reason.code))
     return ValidationError(reasons)
 

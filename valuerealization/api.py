@@ -8,6 +8,7 @@ from objectives.api.metrics import Metrics, OneMetric
 from objectives.api.objectives import Objectives, OneObjective
 from objectives.api.readings import ObjectiveReadings, Readings
 from objectives.api.states import Restatements, Snapshots, ValueMetrics
+from portfolio.api.views import CustomersFile, Portfolio, Trend
 from valuerealization.common.api.documentation import SchemaView
 from valuerealization.common.api.views import ReferenceConverter, Unknown
 
@@ -25,6 +26,9 @@ urlpatterns = [
     path("metrics", Metrics.as_view()),
     path("metrics/<int:pk>", OneMetric.as_view()),
     path("readings", Readings.as_view()),
+    path("portfolio", Portfolio.as_view()),
+    path("portfolio/trend", Trend.as_view()),
+    path("portfolio/customers.csv", CustomersFile.as_view()),
     path("schema", SchemaView.as_view()),
     re_path("", Unknown.as_view()),
 ]

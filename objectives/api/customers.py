@@ -27,8 +27,8 @@ from valuerealization.common.api.queries import ListQuery, Query, check_names
 from valuerealization.common.api.views import ApiView, by_reference
 
 
-class CustomerQuery(ListQuery):
-    """Filters of customers: those of the portfolio page, on live values."""
+class AccountQuery(Query):
+    """Filters of customers: those of the portfolio page."""
 
     ordering = serializers.ChoiceField(ORDERINGS, required=False, help_text="`worst` unless given.")
     status = serializers.MultipleChoiceField(choices=[*shapes.STATUSES, NONE], required=False)
@@ -43,8 +43,8 @@ class CustomerQuery(ListQuery):
     archived = QueryFlagField(required=False, help_text="The archived ones instead.")
 
 
-class PageQuery(ListQuery):
-    """What every list takes."""
+class CustomerQuery(AccountQuery, ListQuery):
+    """Filters of customers, on live values."""
 
 
 def read_account_query(parameters: Any, serializer: type[Query]) -> tuple[AccountFilter, str]:
@@ -70,7 +70,7 @@ class Customers(ApiView):
             return super().read_query(request)
         parameters = request.query_params
         wanted, order = read_account_query(parameters, CustomerQuery)
-        paging = PageQuery(data={name: parameters[name] for name in ("cursor", "page_size") if name in parameters})
+        paging = ListQuery(data={name: parameters[name] for name in ("cursor", "page_size") if name in parameters})
         paging.is_valid(raise_exception=True)
         return {**paging.validated_data, "filter": wanted, "ordering": order}
 

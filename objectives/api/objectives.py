@@ -17,7 +17,6 @@ from accounts.models import Account
 from objectives.api import shapes, writers
 from objectives.models import CompletionType, Metric, Objective
 from objectives.services.objectives import ObjectiveRefused, archive_objective, create_objective, update_objective
-from objectives.services.readings import ReadingsRefused
 from valuerealization.common.api.etags import check_match, one
 from valuerealization.common.api.fields import ChoiceField, QueryFlagField, ReferenceField, TextField
 from valuerealization.common.api.idempotency import idempotent
@@ -127,9 +126,11 @@ def refusals() -> Generator[None]:
     try:
         yield
     except ObjectiveRefused as error:
-        raise from_fields(FieldError(each.field, each.code, each.message) for each in error.refusals) from error
-    except ReadingsRefused as error:
-        raise from_fields(FieldError("current", each.code, each.detail) for each in error.errors) from error
+        # What is wrong with the objective itself is wrong with the value that was typed in for it.
+        raise from_fields(
+            FieldError("current" if each.field == "objective" else each.field, each.code, each.message)
+            for each in error.refusals
+        ) from error
 
 
 def _filtered(query: dict[str, Any]) -> QuerySet[Objective]:

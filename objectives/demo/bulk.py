@@ -78,10 +78,9 @@ ORDER BY o.id
 _STATE = """
 UPDATE objectives_objective o SET current = r.value, reading_id = r.id, measured_at = r.observed_at,
   last_progress_at = r.observed_at, state_changed_at = r.recorded_at, updated_at = r.recorded_at
-FROM objectives_reading r
-WHERE r.id > %(after)s
-  AND ((r.objective_id = o.id) OR (r.account_id = o.account_id AND r.metric_id = o.metric_id))
-"""
+FROM objectives_reading r WHERE r.id > %(after)s AND """
+_OF_OBJECTIVES = "r.objective_id = o.id"
+_OF_METRICS = "r.objective_id IS NULL AND r.account_id = o.account_id AND r.metric_id = o.metric_id"
 
 
 def load_many(accounts: int, *, weeks: int, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
@@ -131,5 +130,6 @@ def _add_week(cursor: Any, week: int, weeks: int) -> int:
     after = cursor.fetchone()[0]
     cursor.execute(_READINGS, {"week": week, "weeks": weeks})
     count: int = cursor.rowcount
-    cursor.execute(_STATE, {"after": after})
+    for subject in (_OF_OBJECTIVES, _OF_METRICS):
+        cursor.execute(_STATE + subject, {"after": after})
     return count

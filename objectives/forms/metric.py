@@ -22,7 +22,8 @@ class MetricForm(forms.ModelForm[Metric]):
         widgets = {"methodology": forms.Textarea(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # It opens over an objective's form, whose fields have the same names.
+        super().__init__(*args, auto_id="id_metric_%s", **kwargs)
         self.fields["direction"].initial, self.fields["kind"].initial = Direction.UP, Kind.VALUE
 
     def refuse(self, refused: MetricRefused) -> None:

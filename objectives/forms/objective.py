@@ -96,6 +96,8 @@ class ObjectiveForm(forms.Form):
         self.account = account
         self.at = at
         self.objective = objective
+        self.read: dict[str, Any] = {}
+        self.unreadable: list[str] = []
         super().__init__(data, initial=_saved(objective) if objective else _fresh(account, completion_type, at=at))
         people = Q(is_active=True) | Q(pk=objective.owner_id if objective else None)
         owner = cast("forms.ModelChoiceField[User]", self.fields["owner"])
@@ -107,6 +109,16 @@ class ObjectiveForm(forms.Form):
         self.fields["source"].widget.attrs["list"] = "sources"
         for name in ("title", "baseline", "target", "completion_type"):
             self.fields[name].widget.attrs["aria-required"] = "true"
+
+    def full_clean(self) -> None:
+        """Read what was sent, and keep what could be read: a refusal takes a field out of the cleaned data."""
+        super().full_clean()
+        self.read = dict(getattr(self, "cleaned_data", {}))
+        self.unreadable = [
+            f"{self[name].label}: {self.errors[name][0]}"
+            for name in _NUMBERS
+            if self.has_error(name) and name not in self.read and str(self[name].value()).strip() not in _UNFINISHED
+        ]
 
     def clean_title(self) -> str:
         """Keep a title on one line."""
@@ -127,13 +139,13 @@ class ObjectiveForm(forms.Form):
     @property
     def chosen_type(self) -> CompletionType:
         """Give the type that is chosen, or the one the form starts with while it can't be read."""
-        if self.is_bound and self.cleaned_data.get("completion_type"):
-            return CompletionType(self.cleaned_data["completion_type"])
+        if self.is_bound and self.read.get("completion_type"):
+            return CompletionType(self.read["completion_type"])
         return CompletionType(self.initial.get("completion_type", CompletionType.VALUE))
 
     def sketch(self) -> Sketch:
         """Give what can be read of the form; one that was not sent yet gives what it starts with."""
-        data = self.cleaned_data if self.is_bound else self.initial
+        data = self.read if self.is_bound else self.initial
         metric = data.get("metric") if self.chosen_type == CompletionType.ATTRIBUTE else None
         return Sketch(
             title=data.get("title") or "",
@@ -157,14 +169,6 @@ class ObjectiveForm(forms.Form):
         """Give the unit to draw in the number fields."""
         sketch = self.sketch()
         return affix_of(sketch.unit, sketch.unit_label, currency=sketch.currency)
-
-    def unreadable(self) -> list[str]:
-        """List the number fields whose text is no number, each with what to do; not while one is being begun."""
-        return [
-            f"{self[name].label}: {self.errors[name][0]}"
-            for name in _NUMBERS
-            if name in self.errors and str(self[name].value()).strip() not in _UNFINISHED
-        ]
 
     def fields_to_save(self) -> dict[str, Any]:
         """Give what the service takes; what does not apply to the type is emptied, and never refused for it."""

@@ -6,8 +6,10 @@ NAME = "Snapshots and standings, every five minutes"
 def add_tick(apps, schema_editor):
     """Schedule the tick in the scheduler's own tables, where administrators see and change it."""
     database = schema_editor.connection.alias
-    interval, _ = apps.get_model("django_celery_beat", "IntervalSchedule").objects.using(database).get_or_create(
-        every=5, period="minutes"
+    interval, _ = (
+        apps.get_model("django_celery_beat", "IntervalSchedule")
+        .objects.using(database)
+        .get_or_create(every=5, period="minutes")
     )
     apps.get_model("django_celery_beat", "PeriodicTask").objects.using(database).get_or_create(
         name=NAME,

@@ -149,13 +149,13 @@ class Objective(Definition):
     def __str__(self) -> str:
         return self.title
 
+    def get_absolute_url(self) -> str:
+        return f"/objectives/{self.pk}/edit/"
+
     @property
     def is_numeric(self) -> bool:
         """Tell whether the objective can have a completion."""
         return self.completion_type != CompletionType.MANUAL
-
-    def get_absolute_url(self) -> str:
-        return f"/objectives/{self.pk}/edit/"
 
 
 class ObjectiveRevision(Definition):

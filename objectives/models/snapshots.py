@@ -67,7 +67,10 @@ class SnapshotObjective(models.Model):
 
     pk = models.CompositePrimaryKey("snapshot_id", "objective_id")
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="objectives", db_index=False)
-    objective = models.ForeignKey(Objective, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # No constraint: checking it would lock and rewrite every objective each week, and objectives are never deleted.
+    objective = models.ForeignKey(
+        Objective, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     revision = models.PositiveIntegerField()
     completion_type = models.CharField(max_length=12, choices=CompletionType)
     kind = models.CharField(max_length=8)

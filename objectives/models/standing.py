@@ -70,9 +70,7 @@ class Standing(models.Model):
     )
     shown_rank = models.GeneratedField(
         expression=models.Func(
-            models.Case(
-                models.When(is_scored=True, then=models.F("snapshot_status")), default=models.F("status")
-            ),
+            models.Case(models.When(is_scored=True, then=models.F("snapshot_status")), default=models.F("status")),
             function="value_status_rank",
         ),
         output_field=models.SmallIntegerField(),

@@ -10,6 +10,7 @@ from objectives import weeks
 from objectives.models import Objective
 from objectives.progress import completion_pct, is_met, is_progress
 from objectives.queries.live import LiveScore, live_score
+from valuerealization.common.units import format_pct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +70,21 @@ class Effect:
     after: LiveScore
 
     @property
-    def is_unchanged(self) -> bool:
-        """Tell whether the score stays as it is."""
-        return self.before.value == self.after.value
+    def shown(self) -> tuple[str, str]:
+        """Write both scores, with as many decimals as it takes to see them differ, two at most."""
+        both = self.before.value, self.after.value
+        texts = [(_shown(both[0], decimals), _shown(both[1], decimals)) for decimals in (0, 1, 2)]
+        different = [pair for pair in texts if pair[0] != pair[1]]
+        return different[0] if different else texts[0]
 
     @property
     def keeps_status(self) -> bool:
         """Tell whether the status stays as it is."""
         return self.before.status == self.after.status
+
+
+def _shown(value: Decimal | None, decimals: int) -> str:
+    return "no score" if value is None else format_pct(value, decimals=decimals)
 
 
 def effect(before: Sequence[Goal], after: Sequence[Goal], *, account: Account, at: datetime) -> Effect:

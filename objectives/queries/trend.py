@@ -122,7 +122,7 @@ def _chart(listed: tuple[TrendWeek, ...], plans: Plans, *, today: date) -> Chart
     for week in weeks.sundays(last + weeks.WEEK, last + WEEKS_AHEAD * weeks.WEEK):
         if points[-1].plan is None or points[-1].plan >= _HUNDRED:
             break  # nothing lies ahead, or the plan has arrived
-        points.append(ChartWeek(format_day(week, today), None, plan_mean(plans, on=week)))
+        points.append(ChartWeek(format_day(week, week), None, plan_mean(plans, on=week)))
     return line_chart(points)
 
 

@@ -116,7 +116,9 @@ def _change(
 ) -> tuple[Goal, ValueChange]:
     newer = objective.measured_at
     moved, stays = goal, ""
-    if newer is None or observed_at >= newer:
+    if newer is None and objective.metric_id is None and value == goal.baseline:
+        stays = "No progress to measure yet: the first value has to differ from the baseline."
+    elif newer is None or observed_at >= newer:
         moved = goal.moved_to(value, observed_at=observed_at, timezone=account.timezone)
     else:
         day = format_day(weeks.local_day(newer, account.timezone), weeks.local_day(at, account.timezone))

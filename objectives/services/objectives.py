@@ -254,9 +254,7 @@ def _definition(objective: Objective) -> dict[str, Any]:
 
 
 def _values(objective: Objective) -> dict[str, Any]:
-    return {
-        name: getattr(objective, f"{name}_id" if name in {"metric", "owner"} else name) for name in FIELDS
-    }
+    return {name: getattr(objective, f"{name}_id" if name in {"metric", "owner"} else name) for name in FIELDS}
 
 
 _METRIC_CHANGED = """
@@ -276,6 +274,4 @@ def follow_metric_kind(*, metric: Metric, by: Actor) -> None:
     """Revise every objective of a metric whose kind (value or activity) changed."""
     fields = ", ".join(Objective.definition_fields())
     with connection.cursor() as cursor:
-        cursor.execute(
-            _METRIC_CHANGED.format(fields=fields), {"kind": metric.kind, "metric": metric.pk, "by": by.name}
-        )
+        cursor.execute(_METRIC_CHANGED.format(fields=fields), {"kind": metric.kind, "metric": metric.pk, "by": by.name})

@@ -85,12 +85,18 @@ _COLUMNS = (
 )  # fmt: skip
 
 _RESOLVE = [
-    "UPDATE reading_staging s SET account_id = a.id FROM accounts_account a"
-    " WHERE a.id = s.customer_id OR a.external_id = s.customer_external_id",
-    "UPDATE reading_staging s SET field = 'customer', code = 'not_found'"
-    " WHERE account_id IS NULL AND (customer_id IS NOT NULL OR customer_external_id IS NOT NULL)",
-    "UPDATE reading_staging s SET objective_id = o.id FROM objectives_objective o"
-    " WHERE o.external_id = s.objective_external_id",
+    (
+        "UPDATE reading_staging s SET account_id = a.id FROM accounts_account a"
+        " WHERE a.id = s.customer_id OR a.external_id = s.customer_external_id"
+    ),
+    (
+        "UPDATE reading_staging s SET field = 'customer', code = 'not_found'"
+        " WHERE account_id IS NULL AND (customer_id IS NOT NULL OR customer_external_id IS NOT NULL)"
+    ),
+    (
+        "UPDATE reading_staging s SET objective_id = o.id FROM objectives_objective o"
+        " WHERE o.external_id = s.objective_external_id"
+    ),
     """
 UPDATE reading_staging s SET
   account_id = o.account_id,
@@ -99,10 +105,14 @@ UPDATE reading_staging s SET
     THEN 'other_customer' END)
 FROM reading_staging x LEFT JOIN objectives_objective o ON o.id = x.objective_id
 WHERE x.idx = s.idx AND (s.objective_id IS NOT NULL OR s.objective_external_id IS NOT NULL)""",
-    "UPDATE reading_staging s SET metric_id = m.id, metric_version = m.version FROM objectives_metric m"
-    " WHERE m.key = s.metric_key",
-    "UPDATE reading_staging s SET field = 'metric', code = 'not_found'"
-    " WHERE code IS NULL AND metric_id IS NULL AND metric_key IS NOT NULL",
+    (
+        "UPDATE reading_staging s SET metric_id = m.id, metric_version = m.version FROM objectives_metric m"
+        " WHERE m.key = s.metric_key"
+    ),
+    (
+        "UPDATE reading_staging s SET field = 'metric', code = 'not_found'"
+        " WHERE code IS NULL AND metric_id IS NULL AND metric_key IS NOT NULL"
+    ),
 ]
 
 _LOCK = """
@@ -113,18 +123,24 @@ ORDER BY a.id FOR NO KEY UPDATE
 
 # With the locks held, so that nothing changes between check and insert.
 _CHECK = [
-    "UPDATE reading_staging s SET field = 'customer', code = 'archived' FROM accounts_account a"
-    " WHERE s.code IS NULL AND a.id = s.account_id AND a.archived_at IS NOT NULL",
+    (
+        "UPDATE reading_staging s SET field = 'customer', code = 'archived' FROM accounts_account a"
+        " WHERE s.code IS NULL AND a.id = s.account_id AND a.archived_at IS NOT NULL"
+    ),
     """
 UPDATE reading_staging s SET field = 'objective',
   code = CASE WHEN o.archived_at IS NOT NULL THEN 'archived' ELSE 'not_value_based' END
 FROM objectives_objective o
 WHERE s.code IS NULL AND o.id = s.objective_id AND (o.archived_at IS NOT NULL OR o.completion_type <> 'value')""",
     "UPDATE reading_staging SET observed_at = %(at)s WHERE observed_at IS NULL",
-    "UPDATE reading_staging SET field = 'observed_at', code = 'in_future' WHERE code IS NULL"
-    f" AND observed_at > greatest(value_now(), %(at)s) + interval '{FUTURE_TOLERANCE}'",
-    "UPDATE reading_staging SET field = 'observed_at', code = 'out_of_range' WHERE code IS NULL"
-    f" AND observed_at < '{EARLIEST}'",
+    (
+        "UPDATE reading_staging SET field = 'observed_at', code = 'in_future' WHERE code IS NULL"
+        f" AND observed_at > greatest(value_now(), %(at)s) + interval '{FUTURE_TOLERANCE}'"
+    ),
+    (
+        "UPDATE reading_staging SET field = 'observed_at', code = 'out_of_range' WHERE code IS NULL"
+        f" AND observed_at < '{EARLIEST}'"
+    ),
     """
 UPDATE reading_staging s SET field = 'value', code = 'no_progress_yet'
 FROM objectives_objective o
@@ -205,9 +221,7 @@ _MESSAGES = {
 }
 
 
-def record_readings(
-    *, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False
-) -> RecordResult:
+def record_readings(*, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False) -> RecordResult:
     """Record measurements and move everything that follows from them: objectives, scores, statuses.
 
     Shape: good rows are kept and bad ones listed; with `atomic`, all or none.
@@ -239,10 +253,21 @@ def _stage(cursor: Any, rows: Iterable[ReadingRow]) -> None:
             value, refused = _fitting(row.value)
             copy.write_row(
                 (
-                    row.index, row.customer_id, row.customer_external_id, row.metric_key, row.objective_id,
-                    row.objective_external_id, value, row.observed_at, row.source, row.confidence, row.note,
-                    row.external_id, refused and "value", refused,
-                )  # fmt: skip
+                    row.index,
+                    row.customer_id,
+                    row.customer_external_id,
+                    row.metric_key,
+                    row.objective_id,
+                    row.objective_external_id,
+                    value,
+                    row.observed_at,
+                    row.source,
+                    row.confidence,
+                    row.note,
+                    row.external_id,
+                    refused and "value",
+                    refused,
+                )
             )
 
 

@@ -1,4 +1,4 @@
-"""Rebuild past weeks after history arrived, and verify that stored weeks still follow from readings and definitions.
+"""Rebuild past weeks after history arrived, and verify that stored weeks follow from readings and definitions.
 
 Both compute weeks anew with the SQL that takes snapshots, and compare row by row with what is stored.
 """
@@ -27,8 +27,8 @@ _BATCH = 200
 # An account's weeks from the first reading that any of its objectives can count, to the last one already due.
 _REBUILT_WEEKS = """
 due AS MATERIALIZED (
-  SELECT a.id AS account_id, a.timezone, w.week::date AS week, value_boundary_at(w.week::date, a.timezone) AS boundary_at,
-    %(known_at)s::timestamptz AS known_at, true AS rebuilt
+  SELECT a.id AS account_id, a.timezone, w.week::date AS week,
+    value_boundary_at(w.week::date, a.timezone) AS boundary_at, %(known_at)s::timestamptz AS known_at, true AS rebuilt
   FROM accounts_account a
   JOIN objectives_standing s ON s.account_id = a.id
   JOIN LATERAL (
@@ -233,9 +233,12 @@ def _rebuild_batch(
         restatements = Restatement.objects.bulk_create(
             [
                 Restatement(
-                    account=account, from_week=weeks[account.pk][0], to_week=weeks[account.pk][1],
-                    reason=reason[:300], requested_by=by.name[:200],
-                )  # fmt: skip
+                    account=account,
+                    from_week=weeks[account.pk][0],
+                    to_week=weeks[account.pk][1],
+                    reason=reason[:300],
+                    requested_by=by.name[:200],
+                )
                 for account in accounts
                 if account.pk in weeks
             ]

@@ -1,7 +1,7 @@
 """Take weekly snapshots: exactly one per account and week, whatever happens.
 
-`Standing.next_boundary_at` is the queue: the next week of each account that has no snapshot yet. One statement stores the
-snapshot, its objectives, the portfolio's rollup and the account's step to the following week.
+`Standing.next_boundary_at` is the queue: the next week of each account that has no snapshot yet. One statement stores
+the snapshot, its objectives, the portfolio's rollup and the account's step to the following week.
 """
 
 from dataclasses import dataclass

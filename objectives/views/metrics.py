@@ -1,5 +1,7 @@
 """Define a metric."""
 
+import json
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -11,6 +13,8 @@ from objectives.models import Metric
 from objectives.services.metrics import MetricRefused, create_metric
 from objectives.views.objectives import leave
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
+
+CREATED = "vr:metric"  # tells the objective's form below to work out its preview anew
 
 
 @signed_in
@@ -38,12 +42,12 @@ def _created(request: HtmxRequest, metric: Metric, *, back: str) -> HttpResponse
     metrics = Metric.objects.order_by("name")
     context = {"metrics": metrics, "chosen": metric, "toast": f"The metric “{metric.name}” is defined."}
     response = render(request, "objectives/metric_form.html#created", context)
-    response["HX-Trigger"] = "vr:close"
+    response["HX-Trigger"] = json.dumps({"vr:close": "", CREATED: ""})
     return response
 
 
 def _back(request: HtmxRequest) -> str:
-    """Give the page to return to: one of ours, else the start."""
-    asked = request.POST.get("next") or request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None) and asked.startswith("/")
-    return asked if is_ours else "/"
+    """Give the page to return to: the one this was opened from, if it is ours, else the start."""
+    asked = request.POST.get("next") or request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()})
+    return asked if asked and is_ours and request.path not in asked else "/"

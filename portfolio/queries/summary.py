@@ -79,8 +79,8 @@ class StatusShare:
 
     @property
     def shown_arr(self) -> str:
-        """Write the ARR of each currency, the largest first."""
-        return f"{' + '.join(money.short for money in self.arr)} ARR" if self.arr else "No ARR"
+        """Write the ARR of each currency, the largest first; nothing without one."""
+        return " + ".join(money.short for money in self.arr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,11 @@ class Summary:
     without_score: WithoutScore
     listed: int
     numeric: int
+
+    @property
+    def shown(self) -> str:
+        """Write the average."""
+        return format_pct(self.average.value if self.average else None)
 
     @property
     def snapshots(self) -> int:

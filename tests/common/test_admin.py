@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -34,6 +35,10 @@ from valuerealization.common.models import AuditEntry
 pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
+READ_ONLY = {
+    "common.auditentry", "objectives.reading", "objectives.snapshot", "objectives.standing", "objectives.weekrollup",
+    "objectives.restatement", "objectives.replacedsnapshot", "objectives.tickrun",
+}  # fmt: skip
 SUNDAY = date(2026, 11, 15)
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -95,58 +100,59 @@ def add_records(first: int, last: int) -> None:
         )
 
 
-@pytest.mark.parametrize("model", MODELS, ids=by_label)
-def test_every_page_opens_for_an_administrator(client: Client, model: type[models.Model]) -> None:
+def test_every_page_opens_for_an_administrator(client: Client) -> None:
     sign_in(client, "admin")
     add_records(1, 1)
-    row = model._default_manager.order_by("pk").last()
-    assert row is not None, "the test made no record of this kind"
-    site = admin.site._registry[model]
+    for model in MODELS:
+        row = model._default_manager.order_by("pk").last()
+        assert row is not None, f"the test made no {by_label(model)}"
+        site = admin.site._registry[model]
+        listed = client.get(address(model, "changelist"))
+        assert (listed.status_code, listed.context["cl"].result_count > 0) == (200, True), by_label(model)
+        assert client.get(address(model, "change", row.pk)).status_code == 200, by_label(model)
+        assert client.get(address(model, "history", row.pk)).status_code == 200, by_label(model)
+        may_add = site.has_add_permission(listed.wsgi_request)
+        assert client.get(address(model, "add")).status_code == (200 if may_add else 403), by_label(model)
+        if site.search_fields:
+            assert client.get(address(model, "changelist"), {"q": "1"}).status_code == 200, by_label(model)
 
-    listed = client.get(address(model, "changelist"))
-    assert (listed.status_code, listed.context["cl"].result_count > 0) == (200, True)
-    assert client.get(address(model, "change", row.pk)).status_code == 200
-    assert client.get(address(model, "history", row.pk)).status_code == 200
-    can_add = site.has_add_permission(listed.wsgi_request)
-    assert client.get(address(model, "add")).status_code == (200 if can_add else 403)
-    if site.search_fields:
-        assert client.get(address(model, "changelist"), {"q": "1"}).status_code == 200
 
-
-@pytest.mark.parametrize("model", MODELS, ids=by_label)
-def test_changelists_cost_the_same_for_one_row_and_for_thirty(client: Client, model: type[models.Model]) -> None:
+def test_changelists_cost_the_same_for_one_row_and_for_thirty(client: Client) -> None:
     sign_in(client, "admin")
 
-    def queries() -> tuple[int, int]:
-        with CaptureQueriesContext(
-            connection,
-        ) as context:
-            response = client.get(address(model, "changelist"))
-        return len(response.context["cl"].result_list), len(context)
+    def costs() -> dict[str, tuple[int, int]]:
+        """Count the rows and the queries of each list."""
+        found = {}
+        for model in MODELS:
+            with CaptureQueriesContext(connection) as context:
+                response = client.get(address(model, "changelist"))
+            found[by_label(model)] = (len(response.context["cl"].result_list), len(context))
+        return found
 
     add_records(1, 1)
-    queries()  # content types and the like are read once per process
-    few, cost_of_few = queries()
+    costs()  # content types and the like are read once per process
+    few = costs()
     add_records(2, 30)
-    many, cost_of_many = queries()
-    assert many >= few + 29
-    assert cost_of_many == cost_of_few
-    assert cost_of_few <= 10
+    many = costs()
+    assert {label: queries for label, (_, queries) in many.items()} == {
+        label: queries for label, (_, queries) in few.items()
+    }
+    assert min(many[label][0] - few[label][0] for label in few) >= 29
+    assert max(queries for _, queries in few.values()) <= 10
 
 
 @pytest.mark.parametrize("role", ["csm", "leader"])
-@pytest.mark.parametrize("model", MODELS, ids=by_label)
-def test_no_page_opens_for_the_rest_of_the_team(client: Client, model: type[models.Model], role: str) -> None:
+def test_no_page_opens_for_the_rest_of_the_team(client: Client, role: str) -> None:
     sign_in(client, role)
-    for page in ("changelist", "add"):
-        response = client.get(address(model, page), follow=True)
-        assert response.status_code == 403
+    for model in MODELS:
+        for page in ("changelist", "add"):
+            assert client.get(address(model, page), follow=True).status_code == 403, by_label(model)
 
 
 def test_visitors_are_sent_to_the_one_sign_in_page(client: Client) -> None:
     wanted = address(User, "changelist")
     response = client.get(wanted, follow=True)
-    assert response.redirect_chain[-1] == (f"{settings.LOGIN_URL}?next={wanted}", 302)
+    assert response.redirect_chain[-1] == (f"{settings.LOGIN_URL}?next={quote(wanted, safe='')}", 302)
     assert response.status_code == 200
     assert client.post(reverse("admin:login"), {"username": "a", "password": "b"}).status_code == 302
 
@@ -178,19 +184,19 @@ def test_an_inactive_administrator_is_out_from_the_next_request_on(client: Clien
     assert client.get(reverse("admin:index")).status_code == 302
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m._meta.app_label in {"common", "objectives"}], ids=by_label)
-def test_what_nobody_edits_is_read_only(client: Client, model: type[models.Model]) -> None:
+def test_what_nobody_edits_is_read_only(client: Client) -> None:
     sign_in(client, "admin")
     add_records(1, 1)
-    row = model._default_manager.order_by("pk").first()
-    assert row is not None
-    if by_label(model) in {"objectives.metric", "objectives.objective"}:
-        assert client.get(address(model, "delete", row.pk)).status_code == 403
-        return
-    page = client.get(address(model, "change", row.pk))
-    assert page.context["has_change_permission"] is False
-    for name, arguments in {"add": (), "change": (row.pk,), "delete": (row.pk,)}.items():
-        assert client.post(address(model, name, *arguments), {"post": "yes"}).status_code == 403
+    for model in MODELS:
+        row = model._default_manager.order_by("pk").first()
+        assert row is not None
+        if model._meta.app_label in {"accounts", "objectives", "common"}:
+            assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403, by_label(model)
+        if by_label(model) in READ_ONLY:
+            page = client.get(address(model, "change", row.pk))
+            assert page.context["has_change_permission"] is False
+            assert client.post(address(model, "add"), {"x": "y"}).status_code == 403, by_label(model)
+            assert client.post(address(model, "change", row.pk), {"x": "y"}).status_code == 403, by_label(model)
 
 
 @pytest.mark.parametrize(

@@ -104,22 +104,24 @@ def make_accounts(owner: psycopg.Connection[Any], count: int) -> list[int]:
         cursor.execute(
             """
             WITH a AS (
-              INSERT INTO accounts_account (name, timezone, segment, industry, currency, is_demo, created_at, updated_at)
+              INSERT INTO accounts_account
+                (name, timezone, segment, industry, currency, is_demo, created_at, updated_at)
               SELECT 'Account ' || n, 'UTC', '', '', 'USD', false, %(at)s, %(at)s FROM generate_series(1, %(count)s) n
               RETURNING id
             ), o AS (
-              INSERT INTO objectives_objective (account_id, title, completion_type, kind, baseline, target, unit, unit_label,
-                weight, started_on, show_in_portal, methodology, details, source, done, revision, revised_at,
-                state_changed_at, created_at, updated_at)
+              INSERT INTO objectives_objective (account_id, title, completion_type, kind, baseline, target, unit,
+                unit_label, weight, started_on, show_in_portal, methodology, details, source, done, revision,
+                revised_at, state_changed_at, created_at, updated_at)
               SELECT a.id, 'Goal ' || g, 'value', 'value', 0, 100, '', '', 1, %(at)s::date, false, '', '', '', false, 1,
                 %(at)s, %(at)s, %(at)s, %(at)s
               FROM a CROSS JOIN generate_series(1, 2) g
               RETURNING *
             )
-            INSERT INTO objectives_objectiverevision (objective_id, number, valid_from, archived, changed_by, reason, title,
-              completion_type, kind, baseline, target, unit, unit_label, weight, started_on, show_in_portal, methodology)
-            SELECT id, 1, %(at)s, false, '', '', title, completion_type, kind, baseline, target, unit, unit_label, weight,
-              started_on, show_in_portal, methodology FROM o
+            INSERT INTO objectives_objectiverevision (objective_id, number, valid_from, archived, changed_by, reason,
+              title, completion_type, kind, baseline, target, unit, unit_label, weight, started_on, show_in_portal,
+              methodology)
+            SELECT id, 1, %(at)s, false, '', '', title, completion_type, kind, baseline, target, unit, unit_label,
+              weight, started_on, show_in_portal, methodology FROM o
             """,
             {"at": CREATED, "count": count},
         )

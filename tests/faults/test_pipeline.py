@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,8 +22,8 @@ from objectives.models import Objective, Reading, Standing
 from objectives.progress import weighted_mean
 from objectives.services import restatements, snapshots
 from objectives.services.readings import ReadingRow, record_readings
-from tests.faults.conftest import counts, due_weeks, make_accounts, wait_for_snapshots
 from tests.factories import make_account, make_objective
+from tests.faults.conftest import counts, due_weeks, make_accounts, wait_for_snapshots
 from tests.processes import Running, wait_for
 from valuerealization.common.audit import SYSTEM
 
@@ -230,5 +231,4 @@ def _run(targets: list[Callable[[], None]]) -> None:
 
 
 def _children(pid: int) -> list[str]:
-    with open(f"/proc/{pid}/task/{pid}/children") as listing:
-        return listing.read().split()
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

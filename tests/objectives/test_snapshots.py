@@ -183,7 +183,15 @@ class TestWhatItHolds:
         assert (snapshot.days_without_progress, snapshot.last_progress_at) == (0, TUESDAY + DAY)
         assert list(
             snapshot.objectives.order_by("objective_id").values_list(
-                "objective_id", "baseline", "target", "current", "completion", "weight", "unit", "show_in_portal", "revision"
+                "objective_id",
+                "baseline",
+                "target",
+                "current",
+                "completion",
+                "weight",
+                "unit",
+                "show_in_portal",
+                "revision",
             )
         ) == [
             (days.pk, 14, 7, 9, Decimal("71.428571428571"), 1, "days", True, 1),
@@ -205,7 +213,7 @@ class TestWhatItHolds:
         for account in (on_time, late):
             goal = make_objective(account, baseline=14, target=7, at=TUESDAY)
             dropped = make_objective(account, at=TUESDAY, weight=3)
-            synced = make_objective(account, metric=metric, baseline=100, target=80, at=TUESDAY)
+            make_objective(account, metric=metric, baseline=100, target=80, at=TUESDAY)
             record(goal, 10, at=TUESDAY + DAY)
             record(dropped, 40, at=TUESDAY + DAY)
             record(metric, 90, account=account, at=TUESDAY + DAY)
@@ -338,7 +346,7 @@ class TestRecency:
         assert (latest.last_progress_at, latest.days_without_progress) == (BOUNDARY + 2 * DAY, 0)
 
     def test_a_value_and_its_predecessor_are_compared_under_one_definition(self) -> None:
-        account, goal = self.scored()
+        _, goal = self.scored()
         with at_time(BOUNDARY + DAY):  # 60 was 60%, under the new target it is 30%
             update_objective(objective=goal, by=SYSTEM, at=BOUNDARY + DAY, target=Decimal(200))
         record(goal, 70, at=BOUNDARY + 2 * DAY)
@@ -363,7 +371,7 @@ class TestRecency:
         ]
 
     def test_progress_of_archived_objectives_does_not_count(self) -> None:
-        account, goal = self.scored()
+        account, _ = self.scored()
         other = make_objective(account, at=TUESDAY)
         record(other, 20, at=BOUNDARY + 8 * DAY)
         with at_time(BOUNDARY + 9 * DAY):
@@ -395,7 +403,17 @@ class TestRollup:
 
         take_weeks(until=BOUNDARY + WEEK + MINUTE)
 
-        fields = ("week", "accounts", "scored", "average", "stalled", "at_risk", "on_track", "exceeded", "all_goals_met")
+        fields = (
+            "week",
+            "accounts",
+            "scored",
+            "average",
+            "stalled",
+            "at_risk",
+            "on_track",
+            "exceeded",
+            "all_goals_met",
+        )
         assert list(WeekRollup.objects.order_by("week").values_list(*fields)) == [
             (SUNDAY + week, 5, 4, Decimal("52.5"), 1, 1, 1, 1, 0) for week in (timedelta(0), WEEK)
         ]
@@ -447,7 +465,8 @@ class TestFailure:
         accounts = [make_account(at=TUESDAY) for _ in range(40)]
         bad = accounts[17]
         owner_connection.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room left'; END $$"
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no room left'; END $$"
         )
         owner_connection.execute(
             f"CREATE TRIGGER refuse BEFORE INSERT ON objectives_snapshot FOR EACH ROW WHEN (NEW.account_id = {bad.pk})"

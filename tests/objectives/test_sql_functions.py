@@ -21,14 +21,20 @@ VALUES = st.decimals(
 )
 COMPLETIONS = st.decimals(min_value=Decimal(-(10**9)), max_value=Decimal(10**9), places=12, allow_nan=False)
 WEIGHTS = st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(100), places=6, allow_nan=False)
-ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right")))
+ZONES = sorted(
+    zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
+)
 TRIPLES = st.lists(
     st.tuples(VALUES, VALUES, VALUES).filter(lambda triple: triple[0] != triple[2]), min_size=1, max_size=40
 )
 fast = settings(
     max_examples=25,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # every example asks the database: shrinking would take minutes
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+    ],  # every example asks the database: shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -121,7 +127,9 @@ def test_boundaries_of_every_zone_are_the_same_in_sql_and_python() -> None:
 
     for zone in ZONES:
         found = ask_all(
-            "SELECT value_boundary_at(d, %s) FROM unnest(%s::date[]) WITH ORDINALITY AS x (d, n) ORDER BY n", zone, sundays
+            "SELECT value_boundary_at(d, %s) FROM unnest(%s::date[]) WITH ORDINALITY AS x (d, n) ORDER BY n",
+            zone,
+            sundays,
         )
         assert found == [boundary_at(sunday, zone) for sunday in sundays], zone
 
@@ -130,7 +138,9 @@ def test_boundaries_of_every_zone_are_the_same_in_sql_and_python() -> None:
 @given(
     zone=st.sampled_from(ZONES),
     instants=st.lists(
-        st.datetimes(datetime(2023, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)), min_size=30, max_size=30
+        st.integers(0, 5 * 365 * 86400).map(lambda s: datetime(2023, 1, 1, tzinfo=UTC) + timedelta(seconds=s)),
+        min_size=30,
+        max_size=30,
     ),
 )
 def test_weeks_and_days_are_the_same_in_sql_and_python(zone: str, instants: list[datetime]) -> None:

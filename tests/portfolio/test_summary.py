@@ -138,9 +138,9 @@ def test_the_distribution_is_worst_first_with_shares_and_arr_by_currency() -> No
         (0, "0%"),
     ]
     assert found.shares[0].arr == (Money(Decimal(600_000), "USD"), Money(Decimal(12_000), "EUR"))
-    assert found.shares[0].shown_arr == "$600k + €12k ARR"
-    assert found.shares[2].shown_arr == "$1.3M ARR"
-    assert found.shares[1].shown_arr == "No ARR"
+    assert found.shares[0].shown_arr == "$600k + €12k"
+    assert found.shares[2].shown_arr == "$1.3M"
+    assert found.shares[1].shown_arr == ""
 
 
 def test_accounts_without_a_score_are_counted_with_the_reason() -> None:

@@ -43,15 +43,11 @@ class _RoleOperation(Operation):
     def backwards(self) -> list[sql.Composed | sql.SQL]:
         return []
 
-    def database_forwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
-    ) -> None:
+    def database_forwards(self, _app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         for statement in self.forwards():
             schema_editor.execute(statement.as_string(schema_editor.connection.connection), params=None)
 
-    def database_backwards(
-        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: Any, to_state: Any
-    ) -> None:
+    def database_backwards(self, _app_label: str, schema_editor: BaseDatabaseSchemaEditor, *_states: Any) -> None:
         for statement in self.backwards():
             schema_editor.execute(statement.as_string(schema_editor.connection.connection), params=None)
 
@@ -150,5 +146,5 @@ class RowSecurity(_RoleOperation):
 class TransactionId(models.Field[Any, Any]):
     """PostgreSQL's xid8: the writing transaction, so that readers can wait for every older one to end."""
 
-    def db_type(self, connection: Any) -> str:
+    def db_type(self, connection: Any) -> str:  # noqa: ARG002 - the name is Django's
         return "xid8"

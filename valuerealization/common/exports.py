@@ -56,9 +56,7 @@ def safe_text(expression: Any) -> Case:
     )
 
 
-def csv_response(
-    rows: QuerySet[Any], columns: Sequence[Column], *, filename: str, bom: bool
-) -> StreamingHttpResponse:
+def csv_response(rows: QuerySet[Any], columns: Sequence[Column], *, filename: str, bom: bool) -> StreamingHttpResponse:
     """Answer with a list as a CSV file, read from the database while it is sent.
 
     Shape:  UTF-8; with `bom` Excel recognises it on a double click, without programs read the first heading as it is.

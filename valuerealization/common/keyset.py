@@ -137,9 +137,7 @@ class _RowComparison(Func):
         return f"({left}) {self.operator} ({right})", [param for _, params in parts for param in params]
 
 
-def _read(
-    queryset: QuerySet[Row], ordering: Ordering, edge: _Edge | None, *, backward: bool, limit: int
-) -> list[Row]:
+def _read(queryset: QuerySet[Row], ordering: Ordering, edge: _Edge | None, *, backward: bool, limit: int) -> list[Row]:
     """Read rows from an edge, or from the list's end, in reading direction."""
     step = -1 if backward else 1
     numbers = list(range(len(ordering.regions)))[::step]

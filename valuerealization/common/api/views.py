@@ -1,10 +1,8 @@
 """What every endpoint of the API does alike."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -22,6 +20,7 @@ from valuerealization.common.audit import Actor
 class ApiView(APIView):
     """An endpoint: strict about its query, private in caches, 405 for OPTIONS."""
 
+    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head"]  # type: ignore[misc]
     metadata_class = None
     max_body: ClassVar[int] = MAX_BODY
     queries: ClassVar[dict[str, type[Query]]] = {}

@@ -17,11 +17,9 @@ COMMENT ON FUNCTION value_now() IS 'The one clock of the database side.';
 class Migration(migrations.Migration):
     """Roles, the SQL clock and the audit log come first: everything after relies on them."""
 
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         GrantApplicationRole(),
@@ -29,25 +27,38 @@ class Migration(migrations.Migration):
         UnaccentExtension(),
         migrations.RunSQL(CLOCK, "DROP FUNCTION value_now()"),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('transaction_id', valuerealization.common.database.TransactionId(db_default=valuerealization.common.models.CurrentTransaction(), editable=False)),
-                ('at', models.DateTimeField(db_default=valuerealization.common.models.DatabaseNow())),
-                ('actor_kind', models.CharField(choices=[('user', 'Person'), ('api_key', 'API key'), ('system', 'System')], max_length=16)),
-                ('actor_id', models.CharField(blank=True, max_length=64)),
-                ('actor_name', models.CharField(max_length=200)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('action', models.CharField(max_length=64)),
-                ('account_id', models.BigIntegerField(null=True)),
-                ('subject_type', models.CharField(max_length=64)),
-                ('subject_id', models.BigIntegerField(null=True)),
-                ('subject_label', models.CharField(blank=True, max_length=300)),
-                ('details', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "transaction_id",
+                    valuerealization.common.database.TransactionId(
+                        db_default=valuerealization.common.models.CurrentTransaction(), editable=False
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=valuerealization.common.models.DatabaseNow())),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[("user", "Person"), ("api_key", "API key"), ("system", "System")], max_length=16
+                    ),
+                ),
+                ("actor_id", models.CharField(blank=True, max_length=64)),
+                ("actor_name", models.CharField(max_length=200)),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("action", models.CharField(max_length=64)),
+                ("account_id", models.BigIntegerField(null=True)),
+                ("subject_type", models.CharField(max_length=64)),
+                ("subject_id", models.BigIntegerField(null=True)),
+                ("subject_label", models.CharField(blank=True, max_length=300)),
+                ("details", models.JSONField(default=dict)),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'indexes': [models.Index(fields=['account_id', '-id'], name='common_auditentry_account'), models.Index(fields=['subject_type', 'subject_id', '-id'], name='common_auditentry_subject')],
+                "verbose_name_plural": "audit entries",
+                "indexes": [
+                    models.Index(fields=["account_id", "-id"], name="common_auditentry_account"),
+                    models.Index(fields=["subject_type", "subject_id", "-id"], name="common_auditentry_subject"),
+                ],
             },
         ),
         AppendOnly("common_auditentry"),

@@ -5,27 +5,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('common', '0001_initial'),
+        ("common", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('actor_id', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('body', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(db_default=valuerealization.common.models.DatabaseNow())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("actor_id", models.CharField(max_length=64)),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("headers", models.JSONField(default=dict)),
+                ("body", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=valuerealization.common.models.DatabaseNow())),
             ],
             options={
-                'indexes': [models.Index(fields=['created_at'], name='common_idempotency_created')],
-                'constraints': [models.UniqueConstraint(fields=('actor_id', 'key'), name='common_idempotencyrecord_one_a_key')],
+                "indexes": [models.Index(fields=["created_at"], name="common_idempotency_created")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("actor_id", "key"), name="common_idempotencyrecord_one_a_key")
+                ],
             },
         ),
     ]

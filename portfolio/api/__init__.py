@@ -1,0 +1,1 @@
+"""The API's portfolio: all customers together, from their snapshots."""
