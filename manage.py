@@ -6,14 +6,15 @@ import sys
 
 from valuerealization.embedded import EmbeddedError, hold_missing
 
-# Commands that read files and settings only.
+# Commands that read files and settings only, unless they are told a database.
 WITHOUT_SERVERS = {"check", "collectstatic", "compilemessages", "help", "makemessages", "spectacular", "version"}
 
 
 def main() -> None:
     """Run the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "valuerealization.settings")
-    if len(sys.argv) < 2 or sys.argv[1] in WITHOUT_SERVERS or {"-h", "--help", "--version"} & set(sys.argv):
+    needs_none = len(sys.argv) < 2 or (sys.argv[1] in WITHOUT_SERVERS and "--database" not in sys.argv)
+    if needs_none or {"-h", "--help", "--version"} & set(sys.argv):
         execute()
         return
     try:

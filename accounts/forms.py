@@ -10,8 +10,8 @@ from django import forms
 from accounts.models import Account, Segment, User, check_timezone
 from accounts.policies import can_assign_owner
 from accounts.services import AccountRefused
-from valuerealization.common.forms import DayField
-from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
+from valuerealization.common.forms import DayField, NumberField
+from valuerealization.common.numbers import round_half_up
 
 # Offered first; any other ISO 4217 code can be chosen below them.
 COMMON_CURRENCIES: Final = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SEK", "JPY", "INR", "BRL")
@@ -19,30 +19,18 @@ _ZONES: Final = tuple(sorted(zone for zone in available_timezones() if "/" in zo
 _ARR_PLACES: Final = 2
 
 
-class AmountField(forms.DecimalField):
+class AmountField(NumberField):
     """An amount of money with at most two decimals, typed in plain digits."""
-
-    widget = forms.TextInput
 
     def to_python(self, value: Any) -> Decimal | None:
         """Read what was typed.
 
         Raises: ValidationError with what to do about it.
         """
-        if value in self.empty_values or (isinstance(value, str) and not value.strip()):
-            return None
-        try:
-            number = parse_decimal(value)
-        except NumberRefused as error:
-            raise forms.ValidationError(error.message, code=error.code) from error
-        exponent = number.normalize().as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -_ARR_PLACES:
+        number = super().to_python(value)
+        if number is not None and number != round_half_up(number, _ARR_PLACES):
             raise forms.ValidationError("Use at most 2 decimals.", code="too_many_decimals")
         return number
-
-    def prepare_value(self, value: Any) -> Any:
-        """Write a saved amount without needless zeros; leave typed text as it is."""
-        return to_plain(value) if isinstance(value, Decimal) else value
 
 
 class AccountForm(forms.Form):

@@ -193,7 +193,8 @@ def _save(account: Account) -> None:
     except IntegrityError as error:
         if "external_id" not in str(error):
             raise
-        raise AccountRefused({"external_id": ["Another account has this external id."]}) from error
+        taken = ValidationError("Another account has this external id.", code="unique")
+        raise AccountRefused({"external_id": taken}) from error
 
 
 def _values(account: Account) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From a day and a time on an account's clock to an instant."""
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datet
     Shape:  now without a day and a time; a time alone is today's; a day alone is its noon, or now if that is earlier
             and the day is today. A time that a clock change skips is read by the offset before it, one that it
             repeats is the first of the two.
-    Units:  day and time on the clock of `timezone`; `at` is now.
+    Units:  day and time on the clock of `timezone`; `at` is now; the result is in UTC.
     Raises: zoneinfo.ZoneInfoNotFoundError for an unknown timezone.
     Source: docs/formulas.md#readings
     """
@@ -21,5 +21,6 @@ def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datet
         return at
     zone = ZoneInfo(timezone)
     today = at.astimezone(zone).date()
-    noon = datetime.combine(day or today, clock or NOON, tzinfo=zone)
-    return min(noon, at) if clock is None and day == today else noon
+    # In UTC, since times around a clock change compare unequal to the same instants elsewhere.
+    moment = datetime.combine(day or today, clock or NOON, tzinfo=zone).astimezone(UTC)
+    return min(moment, at) if clock is None and day == today else moment

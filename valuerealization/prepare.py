@@ -4,6 +4,7 @@ Run by the supervisor, in a process of its own: `python -m valuerealization.prep
 """
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
 
     django.setup()
     migrate()
-    call_command("check", databases=["default"])
+    call_command("check", tags=["database"], databases=["default"], stdout=io.StringIO())
     collect_static_files()
     has_demo = prepare_demo()
     if arguments:

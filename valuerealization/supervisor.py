@@ -125,7 +125,12 @@ class Supervisor:
         self.children: list[Child] = []
         self.told_to_stop = False
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", "VR_LOG_COLOUR": "1" if self.colour else "0"}
+        self.environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "VR_LOG_COLOUR": "1" if self.colour else "0",
+            "CELERY_SKIP_CHECKS": "1",  # setup has made them
+        }
         self._selector = selectors.DefaultSelector()
         self._pipe, writer = os.pipe()
         for end in (self._pipe, writer):

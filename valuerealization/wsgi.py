@@ -3,6 +3,7 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 import valuerealization.celery  # noqa: F401 - requests send tasks
 
@@ -11,3 +12,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "valuerealization.settings")
 os.environ.setdefault("VR_STATEMENT_TIMEOUT", "30s")
 
 application = get_wsgi_application()
+_ = get_resolver().url_patterns  # imported now, once for all workers, and not by the first request of each

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -132,7 +132,7 @@ def _record(batch: Batch, *, by: Actor, at: datetime) -> tuple[RecordResult, lis
 
 def _problem(errors: Sequence[RowError], *, is_alone: bool) -> Invalid:
     told = [
-        FieldError(error.field if is_alone else join(join("", error.index), error.field), error.code, error.detail)
+        FieldError(error.field if is_alone else join(f"[{error.index}]", error.field), error.code, error.detail)
         for error in errors
     ]
     return from_fields(told) if is_alone else Invalid("Nothing was recorded: some rows can't be taken.", errors=told)

@@ -1,15 +1,17 @@
 """Generated accounts by the thousand, for measuring: plain numbers, made in the database."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
+from django.db.models import Model
 
-from accounts.models import Account
+from accounts.models import Account, Role, User
 from objectives.demo.calendar import Calendar
 from objectives.demo.load import Loaded, Say, check_empty, make_metrics, make_people, take_snapshots
 from objectives.demo.world import TEAM, ZONES
-from objectives.models import Objective
+from objectives.models import Objective, Reading, Snapshot, SnapshotObjective, Standing
 from objectives.services.standings import refresh_standings
 
 OBJECTIVES: Final = 5
@@ -86,50 +88,83 @@ _OF_METRICS = "r.objective_id IS NULL AND r.account_id = o.account_id AND r.metr
 def load_many(accounts: int, *, weeks: int, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
     """Load generated accounts of five objectives each, with a reading and a snapshot for each of some weeks.
 
+    Shape:  committed step by step, with fresh statistics before each: the planner has to know how many rows there are.
     Raises: AlreadyLoaded, NotEmpty.
     """
     calendars = [Calendar.of(zone, at) for zone in ZONES.values()]
-    created_at = [calendar.moment(weeks - 1, 1, 9 * 60) for calendar in calendars]
-    readings = stored = 0
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic():
         check_empty()
         people = make_people(can_sign_in=can_sign_in)
-        make_metrics(min(created_at))
-        values: dict[str, Any] = {
-            "accounts": accounts,
-            "objectives": OBJECTIVES,
-            "metric": METRIC,
-            "today": at.date(),
-            "first": _FIRST,
-            "second": _SECOND,
-            "owners": [people[person.initials].pk for person in TEAM if person.role == "csm"],
-            "zones": [calendar.timezone for calendar in calendars],
-            "created_at": created_at,
-        }
-        cursor.execute(_ACCOUNTS, values)
-        say(f"{cursor.rowcount} accounts")
-        cursor.execute(_OBJECTIVES, values)
-        objectives = cursor.rowcount
-        cursor.execute(_REVISIONS.format(fields=", ".join(Objective.definition_fields())))
+        _make_accounts(accounts, weeks, at, calendars, people)
+        say(f"{accounts} accounts")
+    _analyze(Account)
+    with transaction.atomic():
+        objectives = _make_objectives(at)
         say(f"{objectives} objectives")
-        for week in range(weeks):
-            readings += _add_week(cursor, week, weeks)
-            say(f"{readings} readings")
-            ticks = [calendar.tick(weeks - 1 - week) for calendar in calendars]
-            stored += take_snapshots(ticks, say=lambda _line: None)
-            say(f"{stored} weekly snapshots")
-        ids = list(Account.objects.order_by("pk").values_list("pk", flat=True))
-        for start in range(0, len(ids), BATCH):
-            refresh_standings(account_ids=ids[start : start + BATCH], at=at)
+    readings = stored = 0
+    for week in range(weeks):
+        _analyze(Objective, Reading)
+        with transaction.atomic():
+            added, after = _make_readings(week, weeks)
+        _analyze(Reading)
+        with transaction.atomic():
+            _follow(after)
+        readings += added
+        say(f"{readings} readings")
+        _analyze(Objective, Standing)
+        stored += take_snapshots((calendar.tick(weeks - 1 - week) for calendar in calendars), say=lambda _line: None)
+        say(f"{stored} weekly snapshots")
+    ids = list(Account.objects.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(ids), BATCH):
+        refresh_standings(account_ids=ids[start : start + BATCH], at=at)
+    _analyze(Standing, Snapshot, SnapshotObjective)
     return Loaded(len(ids), objectives, readings, stored)
 
 
-def _add_week(cursor: Any, week: int, weeks: int) -> int:
-    """Measure every objective once, and bring its state in line."""
-    cursor.execute("SELECT COALESCE(max(id), 0) FROM objectives_reading")
-    after = cursor.fetchone()[0]
-    cursor.execute(_READINGS, {"week": week, "weeks": weeks})
-    count: int = cursor.rowcount
-    for subject in (_OF_OBJECTIVES, _OF_METRICS):
-        cursor.execute(_STATE + subject, {"after": after})
+def _make_accounts(
+    accounts: int, weeks: int, at: datetime, calendars: Sequence[Calendar], people: Mapping[str, User]
+) -> None:
+    created_at = [calendar.moment(weeks - 1, 1, 9 * 60) for calendar in calendars]
+    make_metrics(min(created_at))
+    values = {
+        "accounts": accounts,
+        "today": at.date(),
+        "first": _FIRST,
+        "second": _SECOND,
+        "owners": [people[person.initials].pk for person in TEAM if person.role == Role.CSM],
+        "zones": [calendar.timezone for calendar in calendars],
+        "created_at": created_at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNTS, values)
+
+
+def _make_objectives(at: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_OBJECTIVES, {"objectives": OBJECTIVES, "metric": METRIC, "today": at.date()})
+        count: int = cursor.rowcount
+        cursor.execute(_REVISIONS.format(fields=", ".join(Objective.definition_fields())))
     return count
+
+
+def _make_readings(week: int, weeks: int) -> tuple[int, int]:
+    """Measure every objective once; returns how many readings, and the last id before them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COALESCE(max(id), 0) FROM objectives_reading")
+        after: int = cursor.fetchone()[0]
+        cursor.execute(_READINGS, {"week": week, "weeks": weeks})
+        return cursor.rowcount, after
+
+
+def _follow(after: int) -> None:
+    with connection.cursor() as cursor:
+        for subject in (_OF_OBJECTIVES, _OF_METRICS):
+            cursor.execute(_STATE + subject, {"after": after})
+
+
+def _analyze(*models: type[Model]) -> None:
+    """Bring the planner's statistics up to date, which only a table's owner may."""
+    with connections["owner"].cursor() as cursor:
+        for model in models:
+            cursor.execute(f"ANALYZE {model._meta.db_table}")
+    connections["owner"].close()

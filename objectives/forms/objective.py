@@ -20,11 +20,16 @@ from valuerealization.common.units import Unit
 
 # What is typed character by character, and no number yet while it is.
 _UNFINISHED: Final = frozenset({"-", "+", ".", "-.", "+."})
+# Fields that say nothing about an objective of a type: hidden on the page, and not read.
+_NOT_FOR: Final = {
+    CompletionType.VALUE: ("metric", "done"),
+    CompletionType.ATTRIBUTE: ("unit", "unit_label", "current", "done", "source", "confidence"),
+    CompletionType.MANUAL: (
+        "metric", "unit", "unit_label", "baseline", "current", "target", "source", "confidence", "methodology", "weight",
+    ),
+}  # fmt: skip
 _NUMBERS: Final = ("baseline", "current", "target", "weight")
-_MESSAGES: Final = {
-    ("title", "blank"): "Give the goal a title.",
-    ("external_id", "unique"): "Another objective has this id.",
-}
+_MESSAGES: Final = {("external_id", "unique"): "Another objective has this id."}
 
 TYPES: Final = (
     {
@@ -51,10 +56,10 @@ TYPES: Final = (
 class ObjectiveForm(forms.Form):
     """Every field of an objective; those that do not apply to the chosen type are left out on saving.
 
-    Shape:  nothing is required here, so that everything that is wrong is said at once, by the service.
+    Shape:  hardly anything is required here: what is, and what fits together, is decided by objectives/definitions.py.
     """
 
-    title = forms.CharField(max_length=200, required=False)
+    title = forms.CharField(max_length=200, error_messages={"required": "Give the goal a title."})
     details = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     owner = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Nobody yet")
     started_on = DayField(label="Start date", required=False)
@@ -107,7 +112,7 @@ class ObjectiveForm(forms.Form):
         if objective is None:
             del self.fields["reason"]
         self.fields["source"].widget.attrs["list"] = "sources"
-        for name in ("title", "baseline", "target", "completion_type"):
+        for name in ("title", "baseline", "target"):
             self.fields[name].widget.attrs["aria-required"] = "true"
 
     def full_clean(self) -> None:
@@ -125,12 +130,13 @@ class ObjectiveForm(forms.Form):
         return " ".join(str(self.cleaned_data["title"]).split())
 
     def clean(self) -> dict[str, Any]:
-        """Say that a measured value can't be emptied: readings are only added to."""
+        """Leave out what does not apply; say that a measured value can't be emptied, since readings are only added to."""
         data = super().clean() or self.cleaned_data
+        for name in _NOT_FOR[CompletionType(data.get("completion_type") or self.initial["completion_type"])]:
+            data.pop(name, None)
+            self.errors.pop(name, None)
         stored = self.objective
-        is_emptied = (
-            "current" in data and data["current"] is None and data.get("completion_type") == CompletionType.VALUE
-        )
+        is_emptied = "current" in data and data["current"] is None
         if stored and stored.completion_type == CompletionType.VALUE and stored.current is not None and is_emptied:
             message = "This goal has been measured: type its new value, or leave the last one."
             self.add_error("current", forms.ValidationError(message, code="measured"))
@@ -146,7 +152,7 @@ class ObjectiveForm(forms.Form):
     def sketch(self) -> Sketch:
         """Give what can be read of the form; one that was not sent yet gives what it starts with."""
         data = self.read if self.is_bound else self.initial
-        metric = data.get("metric") if self.chosen_type == CompletionType.ATTRIBUTE else None
+        metric = data.get("metric")
         return Sketch(
             title=data.get("title") or "",
             owner=str(data.get("owner") or ""),
@@ -196,8 +202,11 @@ class ObjectiveForm(forms.Form):
         return {**given, "confidence": data["confidence"] or Confidence.HIGH}
 
     def refuse(self, reasons: Iterable[Refusal]) -> None:
-        """Put what the service refused beside its fields; what belongs to none stands above them."""
-        for reason in reasons:
+        """Put what was refused beside its fields; what belongs to none stands above them.
+
+        Shape:  a field that could not be read says only that.
+        """
+        for reason in [each for each in reasons if each.field not in self.errors]:
             message = _MESSAGES.get((reason.field, reason.code), reason.message)
             field = reason.field if reason.field in self.fields else None
             self.add_error(field, forms.ValidationError(message, code=reason.code))

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from accounts.models import Account
+from objectives.definitions import EARLIEST, LATEST
 from objectives.forms.objective import affix_of
 from objectives.models import Confidence
 from objectives.moments import instant_of
@@ -17,7 +18,8 @@ from objectives.services.readings import ReadingRow, RowError
 from valuerealization.common.forms import DayField, NumberField
 from valuerealization.common.units import format_value
 
-_SHARED = {"observed_at": "observed_on", "source": "source", "confidence": "confidence", "note": "note"}
+# Where refusals go that concern every row alike; None: above them all.
+_SHARED = {"observed_at": "observed_on", "customer": None}
 
 
 class ClockField(forms.TimeField):
@@ -59,6 +61,13 @@ class ValuesForm(forms.Form):
         self.fields["source"].widget.attrs["list"] = "sources"
         for subject in self.known:
             self.fields[subject.key] = NumberField(label=subject.title, required=False)
+
+    def clean_observed_on(self) -> date | None:
+        """Refuse a year that was mistyped."""
+        day: date | None = self.cleaned_data["observed_on"]
+        if day is not None and not EARLIEST <= day <= LATEST:
+            raise forms.ValidationError("Check the year.", code="out_of_range")
+        return day
 
     def rows(self) -> list[ValueRow]:
         """List the subjects with their fields."""

@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 
 from accounts.models import Account
 from objectives import weeks
-from objectives.definitions import Draft, refusals
+from objectives.definitions import Draft, Refusal, refusals
 from objectives.models import CompletionType, Kind, Metric, Objective, Reading
 from objectives.pace import Pace, linear_pace
 from objectives.progress import completion_pct, is_progress
@@ -23,7 +23,7 @@ from valuerealization.common.units import format_day, format_pct, format_value
 Series = Sequence[tuple[datetime, Decimal]]
 
 _SERIES_LIMIT: Final = 1000
-_INCOMPLETE: Final = "required"
+_MISSING: Final = "required"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Preview:
     """What a form would save, and what that would do.
 
     Shape:  `completion` and `equation` None while nothing can be computed; display strings in the objective's unit,
-            `current` empty while not measured; `problems` say why it can't be saved yet.
+            `current` empty while not measured; `broken` are the rules that saving it as it is would break.
     """
 
     sketch: Sketch
@@ -125,8 +125,13 @@ class Preview:
     estimate: Estimate | None
     direction: str
     synced: str
-    problems: tuple[str, ...]
+    broken: tuple[Refusal, ...]
     notes: tuple[Note, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Say what has to change before it can be saved; what is still missing is no problem yet."""
+        return tuple(each.message for each in self.broken if each.code != _MISSING)
 
 
 def preview(*, account: Account, sketch: Sketch, stored: Objective | None, at: datetime) -> Preview:
@@ -164,7 +169,7 @@ def preview(*, account: Account, sketch: Sketch, stored: Objective | None, at: d
         estimate=_estimate(linear_pace(series, target=goal.target), goal, sketch, account, today) if goal else None,
         direction=_direction(goal, is_measured=current is not None),
         synced=_synced(series, sketch, account, today),
-        problems=_problems(sketch, stored=stored, is_measured=bool(recorded), today=today),
+        broken=_broken_rules(sketch, stored=stored, is_measured=bool(recorded), today=today),
         notes=tuple(_notes(goal, sketch=sketch, on_account=on_account, in_portal=in_portal)),
     )
 
@@ -292,8 +297,8 @@ def _synced(series: Series, sketch: Sketch, account: Account, today: date) -> st
     return f"{shown}, {format_day(weeks.local_day(observed_at, account.timezone), today)}"
 
 
-def _problems(sketch: Sketch, *, stored: Objective | None, is_measured: bool, today: date) -> tuple[str, ...]:
-    """List the rules that what is typed breaks; what is still missing is no problem yet."""
+def _broken_rules(sketch: Sketch, *, stored: Objective | None, is_measured: bool, today: date) -> tuple[Refusal, ...]:
+    """List the rules that saving what is typed would break."""
     draft = Draft(
         completion_type=sketch.completion_type,
         baseline=None if sketch.is_manual else sketch.baseline,
@@ -303,12 +308,12 @@ def _problems(sketch: Sketch, *, stored: Objective | None, is_measured: bool, to
         weight=Decimal(1) if sketch.weight is None else sketch.weight,
         unit=sketch.unit,
         unit_label=sketch.unit_label,
-        started_on=sketch.started_on or today,
+        started_on=sketch.started_on if stored else sketch.started_on or today,
         due_on=sketch.due_on,
         has_measurement=is_measured,
         former_due_on=stored.due_on if stored else None,
     )
-    return tuple(each.message for each in refusals(draft, today=today) if each.code != _INCOMPLETE)
+    return tuple(refusals(draft, today=today))
 
 
 def _notes(goal: Goal | None, *, sketch: Sketch, on_account: Effect, in_portal: Effect) -> Iterator[Note]:

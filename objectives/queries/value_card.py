@@ -102,7 +102,12 @@ class ValueCard:
     @property
     def has_objectives(self) -> bool:
         """Tell whether there is anything to show: without objectives the card is absent."""
-        return bool(self.rows or self.manual)
+        return self.objectives > 0
+
+    @property
+    def objectives(self) -> int:
+        """Count the active objectives, the manual ones included."""
+        return len(self.rows) + self.manual
 
     @property
     def is_manual_only(self) -> bool:

@@ -201,8 +201,12 @@ def _context(form: ObjectiveForm) -> dict[str, Any]:
 
 
 def _form_page(request: HtmxRequest, form: ObjectiveForm, *, is_preview: bool = False) -> HttpResponse:
+    context = {**_context(form), "is_preview": is_preview}
+    if form.is_bound and not is_preview:
+        # The service was not asked while something could not be read; the rest is said at once all the same.
+        form.refuse(context["preview"].broken)
     status = 422 if form.is_bound and form.errors and not is_preview else 200
-    return render_page(request, "objectives/objective_form.html", _context(form), part="form", status=status)
+    return render_page(request, "objectives/objective_form.html", context, part="form", status=status)
 
 
 def _confirmation(request: HtmxRequest, objective: Objective, *, is_archiving: bool) -> HttpResponse:

@@ -79,7 +79,8 @@ def _context(form: ValuesForm) -> dict[str, Any]:
 
 def _page(request: HtmxRequest, form: ValuesForm, *, is_preview: bool = False) -> HttpResponse:
     status = 422 if form.is_bound and form.errors and not is_preview else 200
-    return render_page(request, "objectives/values_form.html", _context(form), part="form", status=status)
+    context = {**_context(form), "is_preview": is_preview}
+    return render_page(request, "objectives/values_form.html", context, part="form", status=status)
 
 
 def _told(result: RecordResult, account: Account) -> str:

@@ -57,9 +57,7 @@ def accounts_page(
     Raises: keyset.InvalidCursor.
     """
     rows = standings(wanted, live=True, on=on)
-    page = keyset.page(
-        rows.select_related("account", "account__owner"), ordering(order, live=True), cursor, size=size
-    )
+    page = keyset.page(rows.select_related("account", "account__owner"), ordering(order, live=True), cursor, size=size)
     return AccountsPage(
         lines=tuple(_line(standing, at=at) for standing in page.rows),
         total=rows.count(),
@@ -70,7 +68,9 @@ def accounts_page(
 
 def owners() -> Sequence[User]:
     """List the people who look after accounts, by name."""
-    return list(User.objects.filter(accounts__archived_at=None, accounts__isnull=False).distinct().order_by("name", "pk"))
+    return list(
+        User.objects.filter(accounts__archived_at=None, accounts__isnull=False).distinct().order_by("name", "pk")
+    )
 
 
 def _line(standing: Standing, *, at: datetime) -> AccountLine:

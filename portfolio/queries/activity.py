@@ -157,7 +157,9 @@ def _keys(account: Account, edge: _Key | None, *, backward: bool, limit: int, ba
     if edge is not None:
         since = {"at": edge.at, "kind": edge.kind, "id": edge.id}
     with connection.cursor() as cursor:
-        cursor.execute(statement, {**since, "account": account.pk, "limit": limit, "batches": batches, "few": _FEW_READINGS})
+        cursor.execute(
+            statement, {**since, "account": account.pk, "limit": limit, "batches": batches, "few": _FEW_READINGS}
+        )
         return [_Key(*row) for row in cursor.fetchall()]
 
 

@@ -188,7 +188,7 @@ def summary(wanted: AccountFilter, *, on: date) -> Summary:
         manual_only=sum(group.manual_only for group in unscored),
         unmeasured=sum(group.numeric for group in unscored),
     )
-    has_before = any(group.before for group in groups)
+    is_first_week = any(group.status != NONE for group in groups) and not any(group.before for group in groups)
     return Summary(
         matched=sum(group.accounts for group in chosen),
         scored=sum(group.accounts for group in scored),
@@ -199,7 +199,7 @@ def summary(wanted: AccountFilter, *, on: date) -> Summary:
             StatusCard(
                 status=status,
                 count=counts[status],
-                change=counts[status] - before[status] if has_before else None,
+                change=None if is_first_week else counts[status] - before[status],
                 is_pressed=status in wanted.status,
             )
             for status in CARDS

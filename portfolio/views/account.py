@@ -103,7 +103,6 @@ def _head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> 
         "facts": _facts(account, today),
         "tab": tab,
         "today": today,
-        "objectives_count": Objective.objects.active().filter(account=account).count(),
         "can_edit": may_edit and account.archived_at is None,
         "can_restore": may_edit and account.archived_at is not None,
     }
@@ -129,9 +128,7 @@ def _facts(account: Account, today: date) -> list[dict[str, str]]:
         ("Timezone", account.timezone, "", ""),
         ("Stage", stage.title(), "" if account.contract_signed_on else "no contract date yet", ""),
     )
-    return [
-        {"label": label, "value": value, "note": note, "tone": tone} for label, value, note, tone in facts if value
-    ]
+    return [{"label": label, "value": value, "note": note, "tone": tone} for label, value, note, tone in facts if value]
 
 
 def _day(day: date | None) -> str:

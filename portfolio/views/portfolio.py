@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -22,7 +23,9 @@ from valuerealization.common.keyset import InvalidCursor
 
 PAGE: Final = "portfolio/portfolio.html"
 # What is swapped, and the part of the template that answers: the page decides, not the browser.
-PARTS: Final = {"accounts": "accounts-answer", "account-list": "list-answer", "trend": "trend"}
+TREND: Final = "trend"
+PARTS: Final = {"accounts": "accounts-answer", "account-list": "list-answer", "trend": TREND}
+VIEW: Final = ("months", "table")
 
 
 @signed_in
@@ -30,15 +33,16 @@ PARTS: Final = {"accounts": "accounts-answer", "account-list": "list-answer", "t
 def portfolio(request: HtmxRequest) -> HttpResponse:
     """Show the portfolio, a part of it that htmx swaps, or the list as a file."""
     at = timezone.now()
-    months, table = _months(request), "1" if request.GET.get("table") == "1" else ""
+    part = PARTS.get(request.htmx.target or "", "") if wants_part(request) else ""
+    parameters = _parameters(request, part)
+    months, table = _months(parameters), "1" if parameters.get("table") == "1" else ""
     view = [("months", str(months) if months != DEFAULT_MONTHS else ""), ("table", table)]
-    address = ListAddress.parse(reverse("portfolio"), request.GET, view=view)
+    address = ListAddress.parse(reverse("portfolio"), parameters, view=view)
     if "export" in request.GET:
         return _export(request, address, at=at)
-    part = PARTS.get(request.htmx.target or "", "") if wants_part(request) else ""
     context = _trend(address, months=months, table=bool(table), at=at)
-    if part != "trend":
-        context |= _accounts(request, address, at=at)
+    if part != TREND:
+        context |= _accounts(address, parameters, at=at)
     response = render_page(request, PAGE, context, part=part)
     if part:
         response["HX-Push-Url"] = context["address"].href
@@ -62,6 +66,22 @@ def explain(request: HtmxRequest) -> HttpResponse:
         "today": at.date(),
     }
     return render_page(request, "portfolio/portfolio_explain.html", context, part="drawer")
+
+
+def _parameters(request: HtmxRequest, part: str) -> QueryDict:
+    """Read the state of the page.
+
+    Shape:  the trend and the list are swapped one without the other, so the links of each may be older than what the other
+            shows by now; what a request is not about is taken from the address that the browser is at.
+    """
+    if not part or not request.htmx.current_url_abs_path:
+        return request.GET
+    here = QueryDict(urlsplit(request.htmx.current_url_abs_path).query)
+    about, rest = (request.GET, here) if part == TREND else (here, request.GET)
+    merged = rest.copy()
+    for name in VIEW:
+        merged.setlist(name, about.getlist(name))
+    return merged
 
 
 def _export(request: HttpRequest, address: ListAddress, *, at: datetime) -> HttpResponse:
@@ -96,7 +116,7 @@ def _trend(address: ListAddress, *, months: int, table: bool, at: datetime) -> d
     }
 
 
-def _accounts(request: HttpRequest, address: ListAddress, *, at: datetime) -> dict[str, Any]:
+def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> dict[str, Any]:
     found = summary.summary(address.filter, on=at.date())
     is_filtered = not address.filter.is_empty
     whole = summary.overview() if is_filtered else summary.Overview(found.listed, found.numeric)
@@ -114,6 +134,7 @@ def _accounts(request: HttpRequest, address: ListAddress, *, at: datetime) -> di
         "chips": chips,
         "no_match": f"None of the {whole.accounts:,} accounts fits {', '.join(chip.label for chip in chips)}.",
         "complaints": address.complaints(),
+        "refused": {error.parameter for error in address.errors},
         "headings": {column.value: address.heading(column) for column in Column},
         "order_name": ORDER_NAMES[address.ordering],
         "kpi_inputs": address.hidden("status"),
@@ -123,7 +144,7 @@ def _accounts(request: HttpRequest, address: ListAddress, *, at: datetime) -> di
         "segment_options": [*Segment.choices, (NONE, "No segment")],
         "none": NONE,
         "without_score_href": address.with_status(NONE),
-        "given": {name: request.GET.get(name, "") for name in ("value_min", "value_max")},
+        "given": {name: parameters.get(name, "") for name in ("value_min", "value_max")},
         "legend": legend(),
         "legend_note": LEGEND_NOTE,
     }
@@ -142,8 +163,8 @@ def _page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.Page
         return anew, rows.page(wanted, order=order, cursor=None, at=at, on=on)
 
 
-def _months(request: HttpRequest) -> int:
-    given = request.GET.get("months", "")
+def _months(parameters: QueryDict) -> int:
+    given = parameters.get("months", "")
     return next((months for months in PERIODS if str(months) == given), DEFAULT_MONTHS)
 
 

@@ -1,7 +1,7 @@
 """/api/readings and /api/objectives/{id}/readings"""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ AT = "2026-05-04T09:30:00Z"
 def subject(db: None) -> Objective:
     """A value-based objective from 0 to 100 of the customer CRM-1, beside a metric, csat."""
     make_metric(key="csat")
-    return make_objective(make_account(external_id="CRM-1"), external_id="OBJ-1", started_on="2026-01-01")
+    return make_objective(make_account(external_id="CRM-1"), external_id="OBJ-1", started_on=date(2026, 1, 1))
 
 
 def rows_of(response: Any) -> list[tuple[int, str, str]]:

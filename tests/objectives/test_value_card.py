@@ -234,9 +234,7 @@ def test_one_snapshot_is_no_course_yet(account: Account) -> None:
 
 
 @pytest.mark.slow
-def test_twenty_objectives_and_a_year_of_history_take_two_queries(
-    csm: User, django_assert_num_queries: Any
-) -> None:
+def test_twenty_objectives_and_a_year_of_history_take_two_queries(csm: User, django_assert_num_queries: Any) -> None:
     start = NOW - timedelta(weeks=53)
     account = make_account(owner=csm, at=start)
     for number in range(20):
@@ -308,7 +306,15 @@ def test_the_card_polls_every_twenty_seconds_and_asks_the_guard_first(
 
 def test_five_rows_and_a_link_that_names_the_others(client: Client, account: Account, csm: User) -> None:
     client.force_login(csm)
-    for value, title in [(71, "A"), (72, "B"), (73, "C"), (74, "D"), (75, "E"), (39, "Failed deliveries"), (6, "Disputes")]:
+    for value, title in [
+        (71, "A"),
+        (72, "B"),
+        (73, "C"),
+        (74, "D"),
+        (75, "E"),
+        (39, "Failed deliveries"),
+        (6, "Disputes"),
+    ]:
         measured(account, value, title=title)
     path = f"/accounts/{account.pk}/value-card/"
     folded, full = part(client, path), part(client, path, all="1")
@@ -452,7 +458,9 @@ def test_a_new_value_moves_the_card(client: Client, account: Account, csm: User)
 def test_an_earlier_day_counts_from_its_noon_there(client: Client, account: Account, csm: User) -> None:
     client.force_login(csm)
     objective = measured(account, 60)
-    client.post(f"/objectives/{objective.pk}/value/", {"value": "50", "observed_on": "2026-11-10", "confidence": "high"})
+    client.post(
+        f"/objectives/{objective.pk}/value/", {"value": "50", "observed_on": "2026-11-10", "confidence": "high"}
+    )
     reading = objective.own_readings.latest("id")
     assert reading.observed_at == datetime(2026, 11, 10, 17, 0, tzinfo=UTC)
     assert card_of(account).score == 60  # the later reading still counts

@@ -64,6 +64,7 @@ def test_without_a_score_there_is_no_average() -> None:
     found = read()
     assert (found.average, found.by_arr, found.scored, found.matched) == (None, (), 0, 1)
     assert found.bar.segments == ()
+    assert {card.note for card in found.cards} == {"No change"}
 
 
 def test_cards_count_statuses_and_what_changed_since_the_snapshot_before() -> None:

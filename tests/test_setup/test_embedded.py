@@ -12,7 +12,16 @@ import pytest
 import redis
 
 from tests.processes import clean_environment, manage, processes_of, wait_for
-from valuerealization.embedded import EmbeddedError, Postgres, Valkey, hold_servers, identity, take_hold
+from valuerealization.embedded import (
+    EmbeddedError,
+    Postgres,
+    Valkey,
+    hold_missing,
+    hold_servers,
+    identity,
+    missing_servers,
+    take_hold,
+)
 
 AS_ROOT = os.geteuid() == 0
 
@@ -107,10 +116,22 @@ def test_roles(var_dir: Path) -> None:
         rights = "SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles WHERE rolname LIKE 'vr%' AND "
         assert ask(server, f"{rights} (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole)") is None
         assert ask(server, f"{rights} rolcanlogin") == ["vr_app", "vr_owner"]
-        assert ask(server, "SELECT pg_has_role('vr_app', 'vr_portal', 'SET')")
+        assert ask(server, "SELECT pg_has_role('vr_app', 'vr_portal', 'MEMBER')")
         assert not ask(server, "SELECT pg_has_role('vr_app', 'vr_portal', 'USAGE')")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             ask(server, "CREATE TABLE mine AS SELECT 1 AS n")
+
+
+def test_only_what_no_address_is_given_for_is_started(tmp_path: Path) -> None:
+    given = {"VAR_DIR": str(tmp_path)}
+    database, broker = {"DATABASE_URL": "postgresql://db/value"}, {"REDIS_URL": "redis://broker/0"}
+    assert [server.title for server in missing_servers(given)] == ["PostgreSQL", "Valkey"]
+    assert [server.title for server in missing_servers(given | database)] == ["Valkey"]
+    assert [server.title for server in missing_servers(given | broker)] == ["PostgreSQL"]
+    environment = given | database | broker
+    with hold_missing(environment):
+        assert environment == given | database | broker
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_data_of_another_version_is_one_clear_line(var_dir: Path) -> None:

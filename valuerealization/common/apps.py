@@ -1,9 +1,18 @@
 """Kernel shared by every app: audit log, database roles, units, charts, problems."""
 
 from django.apps import AppConfig
+from django.core import checks
+from django.db.backends.signals import connection_created
 
 
 class CommonConfig(AppConfig):
     name = "valuerealization.common"
     label = "common"
     verbose_name = "System"
+
+    def ready(self) -> None:
+        """Watch the role that the product connects as."""
+        from valuerealization.common.checks import check_application_role, refuse_dangerous_role
+
+        checks.register(check_application_role, checks.Tags.database)
+        connection_created.connect(refuse_dangerous_role, dispatch_uid="common.refuse_dangerous_role")

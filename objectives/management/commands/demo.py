@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-
+from objectives.demo.bulk import load_many
 from objectives.demo.load import AlreadyLoaded, NotEmpty, load
 from objectives.demo.world import CUSTOMERS, PASSWORD, TEAM
 

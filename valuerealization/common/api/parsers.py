@@ -119,7 +119,7 @@ class JsonParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         """Read the whole body; its digest stays with the request, for idempotency."""
-        return read_json(read_body(stream, media_type or "", parser_context or {}))
+        return read_json(read_body(stream, self.media_type, media_type or "", parser_context or {}))
 
 
 class Lines:
@@ -146,14 +146,16 @@ class NdjsonParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Lines:
         """Split the body into lines; they are read later, one by one."""
-        return Lines(read_body(stream, media_type or "", parser_context or {}))
+        return Lines(read_body(stream, self.media_type, media_type or "", parser_context or {}))
 
 
-def read_body(stream: IO[bytes], media_type: str, context: Mapping[str, Any]) -> bytes:
-    """Read a body that is UTF-8 and no larger than its view takes.
+def read_body(stream: IO[bytes], expected: str, media_type: str, context: Mapping[str, Any]) -> bytes:
+    """Read a body of the type expected, in UTF-8, and no larger than its view takes.
 
     Raises: UnsupportedMediaType, TooLarge.
     """
+    if media_type.partition(";")[0].strip().lower() != expected:
+        raise UnsupportedMediaType(media_type)
     charset = _CHARSET.search(media_type)
     if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"}:
         raise UnsupportedMediaType(media_type, "Send the body in UTF-8.")

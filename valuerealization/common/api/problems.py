@@ -133,7 +133,7 @@ def join(path: str, name: str | int) -> str:
     """Add a step to a field path: a position in brackets, a name behind a point."""
     if isinstance(name, int):
         return f"{path}[{name}]"
-    if name == api_settings.NON_FIELD_ERRORS_KEY:
+    if name in ("", api_settings.NON_FIELD_ERRORS_KEY):
         return path
     return f"{path}.{name}" if path else name
 

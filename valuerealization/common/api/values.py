@@ -14,8 +14,8 @@ from babel.numbers import list_currencies
 
 from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
 
-FIRST_DAY: Final = date(1900, 1, 1)
-LAST_DAY: Final = date(2999, 12, 31)
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2199, 12, 31)
 EXTERNAL: Final = "external:"
 PERCENT_PLACES: Final = 6
 
