@@ -15,12 +15,13 @@ export PIP_CACHE_DIR := $(CURDIR)/.uv/cache/pip
 endif
 
 .NOTPARALLEL:
-.PHONY: help run test check bench format install install-dev port
+.PHONY: help run test check bench docs format install install-dev port python
 
 help:
 	@echo "make run     run everything on http://127.0.0.1:8000 (PORT=…, VAR_DIR=…)"
 	@echo "make test    run all tests (ARGS='-k name' for some)"
-	@echo "make check   lint, types, layers, migrations, deployment settings"
+	@echo "make check   lint, types, layers, migrations, deployment settings, generated documents"
+	@echo "make docs    write down what is generated"
 	@echo "make bench   measure, and print ratios"
 	@echo "make format  put the sources into shape"
 
@@ -28,11 +29,13 @@ run: port install
 	@exec .venv/bin/python -m valuerealization.supervisor
 
 test: install-dev
-	@exec .venv/bin/python -m pytest -n 2 $(ARGS)
+	@exec .venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 # What production would be given, to judge the settings by.
 DEPLOYED := env -u DEBUG -u VR_HTTPS DATABASE_URL=postgresql://vr_app@localhost/value REDIS_URL=redis://localhost \
 	SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=value.example.com
+
+SCHEMA := SECRET_KEY=docs .venv/bin/python manage.py spectacular --validate --fail-on-warn
 
 check: install-dev
 	.venv/bin/ruff check .
@@ -43,6 +46,11 @@ check: install-dev
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && set -x && \
 		VAR_DIR=$$directory .venv/bin/python manage.py makemigrations --check --dry-run
 	@set -x; $(DEPLOYED) .venv/bin/python manage.py check --deploy --fail-level WARNING
+	@$(SCHEMA) | diff -u docs/generated/openapi.yaml - || { echo "The API's description has changed: make docs"; exit 1; }
+
+docs: install-dev
+	mkdir -p docs/generated
+	$(SCHEMA) > docs/generated/openapi.yaml
 
 bench: install-dev
 	@exec .venv/bin/python -m benchmarks $(ARGS)
@@ -51,10 +59,12 @@ format: install-dev
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
 
-# Nothing is installed or started while the port is taken.
-port:
+python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+		{ echo "Python 3.11 or newer is needed, for example: make PYTHON=python3.12 run"; exit 1; }
+
+# Nothing is installed or started while the port is taken.
+port: python
 	@$(PYTHON) -B -m valuerealization.supervisor --check-port
 
 install: $(UV)
@@ -65,7 +75,11 @@ install-dev: $(UV)
 	@echo "Installing the locked packages into .venv"
 	@$(UV) sync --frozen
 
-$(UV):
+# Made again when the Python it was made with is gone.
+ifneq ($(shell .uv/bin/python -c 'print("works")' 2>&1),works)
+.PHONY: $(UV)
+endif
+$(UV): | python
 	@echo "Installing uv into .uv"
 	@rm -rf .uv
 	@$(PYTHON) -m venv .uv

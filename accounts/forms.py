@@ -1,7 +1,7 @@
 """What people type about an account, read and checked before the services see it."""
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 from zoneinfo import available_timezones
 
 from babel.numbers import get_currency_name, list_currencies
@@ -22,7 +22,7 @@ _ARR_PLACES: Final = 2
 class AmountField(NumberField):
     """An amount of money with at most two decimals, typed in plain digits."""
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """Read what was typed.
 
         Raises: ValidationError with what to do about it.
@@ -59,15 +59,15 @@ class AccountForm(forms.Form):
     renewal_on = DayField(label="Renewal", required=False)
 
     def __init__(self, *args: Any, user: User, account: Account | None = None, **kwargs: Any) -> None:
-        initial = {"timezone": "UTC", "currency": "USD", "owner": user}
+        super().__init__(*args, **kwargs)
+        self.initial = {"timezone": "UTC", "currency": "USD", "owner": user}
         if account is not None:
-            initial = {name: getattr(account, name) for name in self.base_fields}
-        super().__init__(*args, initial=initial, **kwargs)
-        self.fields["currency"].choices = _currencies(account.currency if account else "")
+            self.initial = {name: getattr(account, name) for name in self.fields}
+        cast(forms.ChoiceField, self.fields["currency"]).choices = _currencies(account.currency if account else "")
         if can_assign_owner(user):
             keeps = [account.owner_id] if account and account.owner_id else []
             people = User.objects.filter(is_active=True) | User.objects.filter(pk__in=keeps)
-            self.fields["owner"].queryset = people.order_by("name", "pk")
+            cast(forms.ModelChoiceField[User], self.fields["owner"]).queryset = people.order_by("name", "pk")
         else:
             del self.fields["owner"]
 

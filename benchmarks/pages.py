@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.core.management import call_command
 from django.db import connection
 from django.template import loader
 from django.test import Client
@@ -22,6 +23,7 @@ LARGE = 100_000
 
 def run() -> list[Figure]:
     """Measure the portfolio at 30 and at 100,000 accounts, and the value card of a busy account."""
+    call_command("collectstatic", verbosity=0, interactive=False)
     small, _ = _portfolio(SMALL, objectives=5)
     large, ratio = _portfolio(LARGE, objectives=2)
     return [

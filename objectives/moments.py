@@ -12,7 +12,7 @@ def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datet
 
     Shape:  now without a day and a time; a time alone is today's; a day alone is its noon, or now if that is earlier
             and the day is today. A time that a clock change skips is read by the offset before it, one that it
-            repeats is the first of the two.
+            repeats is the first of the two. Beyond the calendar's ends it is the end.
     Units:  day and time on the clock of `timezone`; `at` is now; the result is in UTC.
     Raises: zoneinfo.ZoneInfoNotFoundError for an unknown timezone.
     Source: docs/formulas.md#readings
@@ -22,5 +22,9 @@ def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datet
     zone = ZoneInfo(timezone)
     today = at.astimezone(zone).date()
     # In UTC, since times around a clock change compare unequal to the same instants elsewhere.
-    moment = datetime.combine(day or today, clock or NOON, tzinfo=zone).astimezone(UTC)
+    try:
+        moment = datetime.combine(day or today, clock or NOON, tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        end = datetime.min if day is not None and day.year == 1 else datetime.max
+        return end.replace(tzinfo=UTC)
     return min(moment, at) if clock is None and day == today else moment

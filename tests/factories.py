@@ -1,6 +1,6 @@
 """Make what tests need, through the services that the product uses.
 
-Each function takes `at`, the instant at which it happens for the database's clock and ours; without it, the clock's now.
+Each function takes `at`, the instant at which it happens by the database's clock and ours; without it, now.
 """
 
 from collections.abc import Iterator
@@ -91,15 +91,13 @@ def make_objective(
     at: datetime | None = None,
     **fields: Any,
 ) -> Objective:
-    """Add an objective from 0 to 100: attribute based when a metric is given, else value based or as `completion_type`."""
+    """Add an objective from 0 to 100: attribute based with a metric, else value based or as `completion_type` says."""
     completion_type = fields.setdefault("completion_type", "attribute" if metric else "value")
     numbers = {} if completion_type == "manual" else {"baseline": _decimal(baseline), "target": _decimal(target)}
     with at_time(at) as now:
         return create_objective(
             account=account, by=by, at=now, current=_decimal(current),
-            **{
-                "title": f"Objective {next(_numbers)}", "weight": _decimal(weight), "metric": metric, **numbers, **fields,
-            },
+            weight=_decimal(weight), metric=metric, **{"title": f"Objective {next(_numbers)}", **numbers, **fields},
         )  # fmt: skip
 
 

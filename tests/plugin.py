@@ -47,6 +47,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         os.environ.update(hold.environment())
         os.environ.update({SESSION_DIR: str(directory), "VAR_DIR": str(directory), "VR_EMBEDDED": "1"})
         early_config.stash[_hold] = hold
+    # Each process has a broker and a cache of its own, as it has a database.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
     return (yield)
 
 

@@ -1,4 +1,4 @@
-"""Addresses of the REST API, below /api/, without trailing slashes. The longer ones come first: ids may hold slashes."""
+"""Addresses of the REST API, below /api/, without trailing slashes. Longer ones come first: ids may hold slashes."""
 
 from django.urls import path, re_path, register_converter
 

@@ -1,7 +1,7 @@
 """Who calls the API, and whether they may: keys of integrators, and sessions of the team for reading."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import ApiKey, ApiKeyScope, User
 from accounts.policies import can_view_accounts
+
 _KEY: Final = re.compile(rf"{ApiKey.PREFIX}([A-Za-z0-9]{{8}}\.[A-Za-z0-9]{{32}})", re.ASCII)
 
 
@@ -31,7 +32,7 @@ class KeyAuthentication(BaseAuthentication):
         try:
             if match is None:
                 raise ApiKey.DoesNotExist
-            key = ApiKey.objects.get_from_key(match[1])
+            key = cast("ApiKey", ApiKey.objects.get_from_key(match[1]))
         except ApiKey.DoesNotExist:
             raise AuthenticationFailed("This key is unknown or was revoked.", "invalid_key") from None
         if key.has_expired:

@@ -8,7 +8,7 @@ from accounts.api.authentication import KeyAuthentication, SessionReading
 from accounts.models import ApiKey
 
 
-class KeyScheme(OpenApiAuthenticationExtension):
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describe the keys in the schema."""
 
     target_class = KeyAuthentication
@@ -19,7 +19,7 @@ class KeyScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "bearerFormat": f"{ApiKey.PREFIX}…"}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describe the session in the schema."""
 
     target_class = SessionReading

@@ -75,7 +75,10 @@ class Customers(ApiView):
         return {**paging.validated_data, "filter": wanted, "ordering": order}
 
     @extend_schema(
-        summary="List customers, worst first", parameters=[CustomerQuery], responses=page_of(shapes.Customer)
+        operation_id="list_customers",
+        summary="List customers, worst first",
+        parameters=[CustomerQuery],
+        responses=page_of(shapes.Customer),
     )
     def get(self, request: Request) -> Response:
         """List customers with their live value and status."""
@@ -87,7 +90,12 @@ class Customers(ApiView):
         rows = standings(self.query["filter"], live=True, on=on).select_related("account__owner")
         return page(request, rows, ordering(self.query["ordering"], live=True), query=self.query, write=write)
 
-    @extend_schema(summary="Add a customer", request=shapes.Customer, responses={201: shapes.Customer})
+    @extend_schema(
+        operation_id="create_customer",
+        summary="Add a customer",
+        request=shapes.Customer,
+        responses={201: shapes.Customer},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Add a customer."""
@@ -99,14 +107,16 @@ class Customers(ApiView):
 class OneCustomer(ApiView):
     """Read, change and archive a customer."""
 
-    @extend_schema(summary="Read a customer", responses=shapes.Customer)
+    @extend_schema(operation_id="read_customer", summary="Read a customer", responses=shapes.Customer)
     def get(self, request: Request, reference: int | str) -> Response:
         """Read a customer, archived or not."""
         rows = Standing.objects.select_related("account__owner")
         standing = by_reference(rows, reference, external="account__external_id")
         return one(request, writers.customer(standing, on=timezone.now().date()))
 
-    @extend_schema(summary="Change a customer", request=shapes.Customer, responses=shapes.Customer)
+    @extend_schema(
+        operation_id="update_customer", summary="Change a customer", request=shapes.Customer, responses=shapes.Customer
+    )
     def patch(self, request: Request, reference: int | str) -> Response:
         """Change what is given; the rest stays."""
         data = self.body(shapes.Customer, partial=True)
@@ -115,7 +125,7 @@ class OneCustomer(ApiView):
             update_account(account=account, by=self.actor, at=timezone.now(), **_fields(data, stored=account))
         return one(request, _written(account.pk))
 
-    @extend_schema(summary="Archive a customer", responses={204: None})
+    @extend_schema(operation_id="archive_customer", summary="Archive a customer", responses={204: None})
     def delete(self, _request: Request, reference: int | str) -> Response:
         """Take a customer out of snapshots, averages and lists; its history stays."""
         with transaction.atomic():
@@ -149,7 +159,7 @@ def _fields(data: dict[str, Any], *, stored: Account | None) -> dict[str, Any]:
     """
     data.pop("attributes", None)
     if "owner" in data:
-        data["owner"] = person(data["owner"])
+        data["owner"] = person(data["owner"], now=stored.owner if stored else None)
     if data.get("arr") is not None:
         amount, currency = data["arr"]
         own = data.get("currency") or (stored.currency if stored else Account._meta.get_field("currency").default)

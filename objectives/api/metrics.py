@@ -39,7 +39,9 @@ class Metrics(ApiView):
 
     queries = {"GET": MetricQuery}
 
-    @extend_schema(summary="List metrics", parameters=[MetricQuery], responses=page_of(shapes.Metric))
+    @extend_schema(
+        operation_id="list_metrics", summary="List metrics", parameters=[MetricQuery], responses=page_of(shapes.Metric)
+    )
     def get(self, request: Request) -> Response:
         """List metrics by key."""
 
@@ -49,7 +51,9 @@ class Metrics(ApiView):
         rows = Metric.objects.filter(**{name: self.query[name] for name in ("kind",) if name in self.query})
         return page(request, rows, _ORDERINGS[self.query.get("ordering", "key")], query=self.query, write=write)
 
-    @extend_schema(summary="Define a metric", request=shapes.Metric, responses={201: shapes.Metric})
+    @extend_schema(
+        operation_id="create_metric", summary="Define a metric", request=shapes.Metric, responses={201: shapes.Metric}
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Define a metric."""
@@ -63,12 +67,14 @@ class Metrics(ApiView):
 class OneMetric(ApiView):
     """Read and change a metric."""
 
-    @extend_schema(summary="Read a metric", responses=shapes.Metric)
+    @extend_schema(operation_id="read_metric", summary="Read a metric", responses=shapes.Metric)
     def get(self, request: Request, pk: int) -> Response:
         """Read a metric."""
         return one(request, writers.metric(by_reference(Metric.objects.all(), pk)))
 
-    @extend_schema(summary="Change a metric", request=shapes.Metric, responses=shapes.Metric)
+    @extend_schema(
+        operation_id="update_metric", summary="Change a metric", request=shapes.Metric, responses=shapes.Metric
+    )
     def patch(self, request: Request, pk: int) -> Response:
         """Change what is given; a new methodology or formula is a new version, and readings keep theirs."""
         data = self.body(shapes.Metric, partial=True)

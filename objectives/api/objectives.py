@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -51,7 +50,10 @@ class Objectives(ApiView):
     queries = {"GET": ObjectiveQuery}
 
     @extend_schema(
-        summary="List objectives", parameters=[ObjectiveQuery], responses=page_of(shapes.Objective)
+        operation_id="list_objectives",
+        summary="List objectives",
+        parameters=[ObjectiveQuery],
+        responses=page_of(shapes.Objective),
     )
     def get(self, request: Request) -> Response:
         """List objectives, oldest first."""
@@ -62,7 +64,12 @@ class Objectives(ApiView):
         order = _ORDERINGS[self.query.get("ordering", "id")]
         return page(request, _filtered(self.query), order, query=self.query, write=write)
 
-    @extend_schema(summary="Add an objective", request=shapes.Objective, responses={201: shapes.Objective})
+    @extend_schema(
+        operation_id="create_objective",
+        summary="Add an objective",
+        request=shapes.Objective,
+        responses={201: shapes.Objective},
+    )
     @idempotent
     def post(self, request: Request) -> Response:
         """Add an objective; a current value given with it is its first reading."""
@@ -76,12 +83,17 @@ class Objectives(ApiView):
 class OneObjective(ApiView):
     """Read, change and archive an objective."""
 
-    @extend_schema(summary="Read an objective", responses=shapes.Objective)
+    @extend_schema(operation_id="read_objective", summary="Read an objective", responses=shapes.Objective)
     def get(self, request: Request, reference: int | str) -> Response:
         """Read an objective, archived or not."""
         return one(request, writers.objective(find_objective(reference)))
 
-    @extend_schema(summary="Change an objective", request=shapes.Objective, responses=shapes.Objective)
+    @extend_schema(
+        operation_id="update_objective",
+        summary="Change an objective",
+        request=shapes.Objective,
+        responses=shapes.Objective,
+    )
     def patch(self, request: Request, reference: int | str) -> Response:
         """Change what is given; a current value is a reading observed now, an unchanged one writes nothing."""
         data = self.body(shapes.Objective, partial=True)
@@ -93,7 +105,7 @@ class OneObjective(ApiView):
             saved = update_objective(objective=stored, by=self.actor, at=timezone.now(), **fields)
         return one(request, writers.objective(saved))
 
-    @extend_schema(summary="Archive an objective", responses={204: None})
+    @extend_schema(operation_id="archive_objective", summary="Archive an objective", responses={204: None})
     def delete(self, _request: Request, reference: int | str) -> Response:
         """Take an objective out of the mean at once; its history stays."""
         with transaction.atomic():
@@ -164,7 +176,7 @@ def _fields(data: dict[str, Any], *, stored: Objective | None) -> dict[str, Any]
     Raises: Invalid, naming the field.
     """
     if "owner" in data:
-        data["owner"] = person(data["owner"])
+        data["owner"] = person(data["owner"], now=stored.owner if stored else None)
     metric = stored.metric if stored else None
     if "metric" in data:
         metric = _metric(data["metric"])

@@ -22,7 +22,7 @@ from valuerealization.common.api.fields import QueryFlagField
 from valuerealization.common.api.idempotency import idempotent
 from valuerealization.common.api.pages import page, page_of
 from valuerealization.common.api.parsers import JsonParser, Lines, NdjsonParser
-from valuerealization.common.api.problems import FieldError, Invalid, TooLarge, from_fields, join
+from valuerealization.common.api.problems import FieldError, Invalid, Problem, TooLarge, from_fields, join
 from valuerealization.common.api.queries import ListQuery, Query
 from valuerealization.common.api.views import ApiView
 from valuerealization.common.audit import Actor
@@ -47,6 +47,7 @@ class Readings(ApiView):
     max_body = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @extend_schema(
+        operation_id="record_readings",
         summary="Record readings",
         parameters=[BulkQuery],
         request={"application/json": shapes.Reading(many=True), "application/x-ndjson": shapes.Reading},
@@ -84,7 +85,10 @@ class ObjectiveReadings(ApiView):
     queries = {"GET": ReadingQuery}
 
     @extend_schema(
-        summary="List an objective's readings", parameters=[ReadingQuery], responses=page_of(shapes.Reading)
+        operation_id="list_objective_readings",
+        summary="List an objective's readings",
+        parameters=[ReadingQuery],
+        responses=page_of(shapes.Reading),
     )
     def get(self, request: Request, reference: int | str) -> Response:
         """List readings, the latest observed first; of an attribute-based objective those of its metric."""
@@ -97,6 +101,7 @@ class ObjectiveReadings(ApiView):
         return page(request, _readings_of(objective), _NEWEST, query=self.query, write=write)
 
     @extend_schema(
+        operation_id="record_objective_reading",
         summary="Record a reading of an objective",
         request=shapes.ObjectiveReading,
         responses={201: shapes.Reading, 200: shapes.Reading},
@@ -113,16 +118,10 @@ class ObjectiveReadings(ApiView):
             if errors:
                 raise _problem(errors, is_alone=True)
         row = batch.rows[0]
-        found = (
-            Reading.objects.filter(objective=objective, observed_at=row.observed_at or at, source=row.source)
-            .order_by("-recorded_at", "-id")
-            .first()
-        )
-        assert found is not None, "what was recorded can be read"
+        stored = Reading.objects.filter(objective=objective, observed_at=row.observed_at or at, source=row.source)
+        found = stored.order_by("-recorded_at", "-id")[:1].get()
         is_new = bool(result.reading_ids)
-        return Response(
-            writers.reading(found, metric_key=None, is_superseded=False), status=201 if is_new else 200
-        )
+        return Response(writers.reading(found, metric_key=None, is_superseded=False), status=201 if is_new else 200)
 
 
 def _record(batch: Batch, *, by: Actor, at: datetime) -> tuple[RecordResult, list[RowError]]:
@@ -130,7 +129,7 @@ def _record(batch: Batch, *, by: Actor, at: datetime) -> tuple[RecordResult, lis
     return result, sorted([*batch.errors, *result.errors])
 
 
-def _problem(errors: Sequence[RowError], *, is_alone: bool) -> Invalid:
+def _problem(errors: Sequence[RowError], *, is_alone: bool) -> Problem:
     told = [
         FieldError(error.field if is_alone else join(f"[{error.index}]", error.field), error.code, error.detail)
         for error in errors

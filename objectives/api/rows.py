@@ -51,7 +51,7 @@ def read_rows(given: Iterable[Any], *, objective_id: int | None = None) -> Batch
 
 def _read(index: int, raw: Any, *, has_subject: bool) -> tuple[list[RowError], dict[str, Any]]:
     if isinstance(raw, InvalidJson):
-        return [RowError(index, "", str(raw.detail.code), str(raw.detail))], {}
+        return [RowError(index, "", str(raw.code), str(raw.detail))], {}
     if not isinstance(raw, Mapping):
         return [RowError(index, "", "not_an_object", "Give a JSON object.")], {}
     errors: list[RowError] = []
@@ -80,9 +80,7 @@ def _unknown(name: str) -> ValueRefused:
     return ValueRefused("unknown_field", "There is no such field.")
 
 
-def _missing(
-    raw: Mapping[str, Any], read: Mapping[str, Any], *, has_subject: bool
-) -> Iterable[tuple[str, str, str]]:
+def _missing(raw: Mapping[str, Any], read: Mapping[str, Any], *, has_subject: bool) -> Iterable[tuple[str, str, str]]:
     if "value" not in raw:
         yield "value", "required", "This field is required."
     if has_subject:

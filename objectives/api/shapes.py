@@ -123,7 +123,7 @@ class ObjectiveReading(Resource):
 
     value = DecimalField()
     observed_at = InstantField(required=False, help_text="When it was true; now unless given.")
-    source = TextField(max_length=120, required=False, allow_blank=True)
+    source = TextField(max_length=120, required=False, allow_blank=True)  # type: ignore[assignment]
     confidence = ChoiceField(Confidence.values, required=False)
     note = TextField(max_length=LONG_TEXT, is_multiline=True, required=False, allow_blank=True)
     external_id = TextField(max_length=128, required=False, allow_null=True, blank="")
@@ -228,7 +228,9 @@ Restatement = type(
     {
         "__doc__": "A rebuild of past weeks from readings.",
         "__module__": __name__,
-        "from": DateField(required=False, allow_null=True, help_text="The first week; from the first reading unless given."),
+        "from": DateField(
+            required=False, allow_null=True, help_text="The first week; from the first reading unless given."
+        ),
         "to": DateField(required=False, allow_null=True, help_text="The last week; the last one due unless given."),
         "reason": TextField(max_length=300),
     },

@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -36,7 +34,9 @@ _ORDERINGS: Final = {
 class ValueMetrics(ApiView):
     """The current state of everything that is measured of a customer."""
 
-    @extend_schema(summary="Read a customer's value metrics", responses=shapes.ValueMetrics)
+    @extend_schema(
+        operation_id="read_value_metrics", summary="Read a customer's value metrics", responses=shapes.ValueMetrics
+    )
     def get(self, _request: Request, reference: int | str) -> Response:
         """Compute the live score and list objectives, and all metrics with their latest reading."""
         account = find_customer(reference)
@@ -90,7 +90,10 @@ class Snapshots(ApiView):
     queries = {"GET": SnapshotQuery}
 
     @extend_schema(
-        summary="List a customer's weekly snapshots", parameters=[SnapshotQuery], responses=page_of(shapes.Snapshot)
+        operation_id="list_snapshots",
+        summary="List a customer's weekly snapshots",
+        parameters=[SnapshotQuery],
+        responses=page_of(shapes.Snapshot),
     )
     def get(self, request: Request, reference: int | str) -> Response:
         """List snapshots, newest first unless asked otherwise."""
@@ -121,7 +124,12 @@ def _objectives_of(snapshots: Sequence[Snapshot]) -> dict[int, list[SnapshotObje
 class Restatements(ApiView):
     """Rebuild a customer's past weeks."""
 
-    @extend_schema(summary="Rebuild past snapshots", request=shapes.Restatement, responses=shapes.Restated)
+    @extend_schema(
+        operation_id="restate_snapshots",
+        summary="Rebuild past snapshots",
+        request=shapes.Restatement,
+        responses=shapes.Restated,
+    )
     @idempotent
     def post(self, _request: Request, reference: int | str) -> Response:
         """Take history that arrived late into past weeks, audited; weeks that come out the same stay untouched."""

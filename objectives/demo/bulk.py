@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, connections, transaction
 from django.db.models import Model
@@ -18,8 +18,14 @@ OBJECTIVES: Final = 5
 METRIC: Final = "daily_active_users"
 BATCH: Final = 5_000
 
-_FIRST = "Amber Birch Cedar Dale Elder Fallow Garnet Hazel Indigo Juniper Keel Linden Moss North Opal Pewter".split()
-_SECOND = "Freight Foods Mutual Clinics Retail Media Energy Staffing Mills Harbour Supply Housing Press Steel".split()
+_FIRST = [
+    "Amber", "Birch", "Cedar", "Dale", "Elder", "Fallow", "Garnet", "Hazel", "Indigo", "Juniper", "Keel", "Linden",
+    "Moss", "North", "Opal", "Pewter",
+]  # fmt: skip
+_SECOND = [
+    "Freight", "Foods", "Mutual", "Clinics", "Retail", "Media", "Energy", "Staffing", "Mills", "Harbour", "Supply",
+    "Housing", "Press", "Steel",
+]  # fmt: skip
 
 _ACCOUNTS = """
 INSERT INTO accounts_account (external_id, name, timezone, owner_id, segment, industry, currency, arr, is_demo,
@@ -42,8 +48,8 @@ _OBJECTIVES = """
 INSERT INTO objectives_objective (account_id, title, details, completion_type, metric_id, kind, baseline, target, unit,
   unit_label, weight, started_on, due_on, show_in_portal, methodology, source, owner_id, done, revision, revised_at,
   state_changed_at, created_at, updated_at)
-SELECT a.id, (ARRAY['Shorten onboarding', 'Raise satisfaction', 'Match invoices', 'Save cost', 'Get teams working'])[j], '',
-  CASE WHEN j = 5 THEN 'attribute' ELSE 'value' END, m.id, COALESCE(m.kind, 'value'),
+SELECT a.id, (ARRAY['Shorten onboarding', 'Raise satisfaction', 'Match invoices', 'Save cost', 'Get teams working'])[j],
+  '', CASE WHEN j = 5 THEN 'attribute' ELSE 'value' END, m.id, COALESCE(m.kind, 'value'),
   CASE WHEN j = 1 THEN 120 ELSE 20 END, CASE WHEN j = 1 THEN 20 ELSE 120 END,
   (ARRAY['days', 'score', 'percentage', 'currency', 'users'])[j], '', 1, a.created_at::date,
   %(today)s::date + 90 + j * 30, j < 4, '', '', a.owner_id, false, 1, t.at, t.at, t.at, t.at
@@ -61,8 +67,8 @@ SELECT id, 1, created_at, false, 'System', 'Created', {fields} FROM objectives_o
 
 # A score of its own for each account, from 0 to 119, reached in equal weekly steps; one in ten stands still at first.
 _READINGS = """
-INSERT INTO objectives_reading (account_id, metric_id, metric_version, objective_id, value, observed_at, recorded_at, source,
-  confidence, note, external_id, recorded_by)
+INSERT INTO objectives_reading (account_id, metric_id, metric_version, objective_id, value, observed_at, recorded_at,
+  source, confidence, note, external_id, recorded_by)
 SELECT o.account_id, o.metric_id, m.version,
   CASE WHEN o.metric_id IS NULL THEN o.id END, v.value,
   a.created_at + interval '1 day' + %(week)s * interval '7 days',
@@ -71,8 +77,8 @@ FROM objectives_objective o JOIN accounts_account a ON a.id = o.account_id
 LEFT JOIN objectives_metric m ON m.id = o.metric_id
 CROSS JOIN LATERAL (SELECT substr(a.external_id, 6)::int AS number) n
 CROSS JOIN LATERAL (
-  SELECT o.baseline + sign(o.target - o.baseline) * round(
-    greatest(1, (1 + n.number::bigint * 37 %% 120 + (o.id %% 5 - 2) * 6) * (%(week)s + 1.0) / %(weeks)s), 2) AS value) v
+  SELECT o.baseline + sign(o.target - o.baseline)
+    * round((1 + n.number::bigint * 37 %% 120 + o.id %% 5 * 2) * (%(week)s + 1.0) / %(weeks)s, 2) AS value) v
 WHERE %(week)s = 0 OR n.number %% 10 > 0
 ORDER BY o.id
 """
@@ -92,6 +98,7 @@ def load_many(accounts: int, *, weeks: int, at: datetime, can_sign_in: bool, say
     Raises: AlreadyLoaded, NotEmpty.
     """
     calendars = [Calendar.of(zone, at) for zone in ZONES.values()]
+    by_time = sorted(calendars, key=lambda calendar: calendar.tick(0))
     with transaction.atomic():
         check_empty()
         people = make_people(can_sign_in=can_sign_in)
@@ -112,7 +119,7 @@ def load_many(accounts: int, *, weeks: int, at: datetime, can_sign_in: bool, say
         readings += added
         say(f"{readings} readings")
         _analyze(Objective, Standing)
-        stored += take_snapshots((calendar.tick(weeks - 1 - week) for calendar in calendars), say=lambda _line: None)
+        stored += sum(take_snapshots(calendar.tick(weeks - 1 - week)) for calendar in by_time)
         say(f"{stored} weekly snapshots")
     ids = list(Account.objects.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), BATCH):
@@ -126,7 +133,7 @@ def _make_accounts(
 ) -> None:
     created_at = [calendar.moment(weeks - 1, 1, 9 * 60) for calendar in calendars]
     make_metrics(min(created_at))
-    values = {
+    values: dict[str, Any] = {
         "accounts": accounts,
         "today": at.date(),
         "first": _FIRST,

@@ -95,8 +95,8 @@ METRICS: Final = (
 
 
 def _goal(
-    title: str, unit: str, baseline: str, target: str, step: str, *, metric: str = "", label: str = "", source: str = "",
-    scalable: bool = False,
+    title: str, unit: str, baseline: str, target: str, step: str, *, metric: str = "", label: str = "",
+    source: str = "", scalable: bool = False,
 ) -> Goal:  # fmt: skip
     return Goal(
         title=title, unit=unit, baseline=Decimal(baseline), target=Decimal(target), step=Decimal(step), metric=metric,

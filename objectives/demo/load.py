@@ -24,24 +24,33 @@ Say = Callable[[str], None]
 
 _ADVISORY_LOCK = 0x76726465  # one loader at a time
 _STAGED = (
-    "account_id bigint, metric_id bigint, metric_version int, objective_id bigint, value numeric(20, 6),"
+    "follower bigint, account_id bigint, metric_id bigint, metric_version int, objective_id bigint, value numeric,"
     " observed_at timestamptz, recorded_at timestamptz, source text, confidence text, note text, recorded_by text"
 )
-_COLUMNS = ", ".join(part.split()[0] for part in _STAGED.replace("(20, 6)", "").split(", "))
+_COLUMNS = ", ".join(part.split()[0] for part in _STAGED.split(", "))
+_STORED = _COLUMNS.removeprefix("follower, ")
 
-_INSERT = f"""
-INSERT INTO objectives_reading ({_COLUMNS}, external_id)
-SELECT {_COLUMNS}, '' FROM demo_reading ORDER BY recorded_at, account_id, objective_id, metric_id
+# What became known between two instants, and which objectives follow it, from when on.
+_ARRIVE = f"""
+WITH arrived AS MATERIALIZED (
+  SELECT * FROM demo_reading WHERE recorded_at > %(after)s AND recorded_at <= %(until)s
+), inserted AS (
+  INSERT INTO objectives_reading ({_STORED}, external_id)
+  SELECT {_STORED}, '' FROM arrived ORDER BY recorded_at, follower
+)
+SELECT array_agg(follower ORDER BY follower), array_agg(observed_at ORDER BY follower)
+FROM (SELECT follower, min(observed_at) AS observed_at FROM arrived GROUP BY follower) followed
 """
 
 # The same entries as the readings service writes, at the time each batch was recorded.
 _AUDIT = """
 INSERT INTO common_auditentry (at, actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
   subject_id, subject_label, details)
-SELECT r.recorded_at, CASE WHEN u.id IS NULL THEN 'api_key' ELSE 'user' END, COALESCE(u.id::text, ''), r.recorded_by, '',
-  'readings.recorded', r.account_id, 'accounts.account', r.account_id, a.name,
+SELECT r.recorded_at, CASE WHEN u.id IS NULL THEN 'api_key' ELSE 'user' END, COALESCE(u.id::text, ''), r.recorded_by,
+  '', 'readings.recorded', r.account_id, 'accounts.account', r.account_id, a.name,
   jsonb_build_object('count', count(*), 'first_reading', min(r.id), 'last_reading', max(r.id))
-FROM objectives_reading r JOIN accounts_account a ON a.id = r.account_id LEFT JOIN accounts_user u ON u.name = r.recorded_by
+FROM objectives_reading r JOIN accounts_account a ON a.id = r.account_id
+LEFT JOIN accounts_user u ON u.name = r.recorded_by
 GROUP BY r.recorded_at, r.account_id, a.name, r.recorded_by, u.id
 """
 
@@ -91,13 +100,10 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         accounts = _make_accounts(planned, people)
         pairs = _make_objectives(planned, accounts, people, metrics)
         say(f"{len(accounts)} accounts with {len(pairs)} objectives")
-        readings = _make_readings(pairs, people)
+        readings = _stage_readings(pairs, people)
         say(f"{readings} readings of {max(account.customer.weeks for account in planned)} weeks")
-        ids = [account.pk for account in accounts]
-        follow_readings(objective_ids=[objective.pk for objective, _planned in pairs])
-        refresh_standings(account_ids=ids, at=at)
-        taken = take_snapshots(_ticks(planned), say=say)
-        refresh_standings(account_ids=ids, at=at)
+        taken = _replay(planned, say=say)
+        refresh_standings(account_ids=[account.pk for account in accounts], at=at)
     return Loaded(len(accounts), len(pairs), readings, taken)
 
 
@@ -110,20 +116,15 @@ def make_people(*, can_sign_in: bool) -> dict[str, User]:
     return people
 
 
-def take_snapshots(ticks: Iterable[datetime], *, say: Say) -> int:
-    """Take past weeks as the five-minute ticks of their time would have; returns how many snapshots.
+def take_snapshots(tick: datetime) -> int:
+    """Take past weeks as the five-minute tick of that time would have; returns how many snapshots.
 
     Raises: RuntimeError if an account failed.
     """
-    stored, years_weeks = 0, sorted(set(ticks))
-    for number, tick in enumerate(years_weeks, start=1):
-        taken = snapshots.take_due(at=tick)
-        if taken.failed:
-            raise RuntimeError(f"{taken.failed} accounts of the demo have no snapshot for the week before {tick}.")
-        stored += taken.stored
-        if number % max(len(years_weeks) // 6, 1) == 0:
-            say(f"{stored} weekly snapshots, up to {tick:%d %b %Y}")
-    return stored
+    taken = snapshots.take_due(at=tick)
+    if taken.failed:
+        raise RuntimeError(f"{taken.failed} accounts of the demo have no snapshot for the week before {tick}.")
+    return taken.stored
 
 
 def _make_person(person: Person, *, can_sign_in: bool) -> User:
@@ -229,6 +230,7 @@ def _make_objective(
         done=planned.done,
         revision=1 + bool(planned.revised_at) + bool(planned.archived_at),
         revised_at=changed_at,
+        state_changed_at=changed_at,
         archived_at=planned.archived_at,
         created_at=planned.created_at,
         updated_at=changed_at,
@@ -271,28 +273,52 @@ def _details(revisions: list[ObjectiveRevision], planned: PlannedObjective) -> I
         yield {**changed, "reason": revision.reason}
 
 
-def _make_readings(pairs: list[tuple[Objective, PlannedObjective]], people: dict[str, User]) -> int:
-    """Stage and insert every reading in the order it was recorded."""
+def _stage_readings(pairs: list[tuple[Objective, PlannedObjective]], people: dict[str, User]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE demo_reading ({_STAGED}) ON COMMIT DROP")
         with cursor.copy(f"COPY demo_reading ({_COLUMNS}) FROM STDIN") as copy:
             for row in _reading_rows(pairs, people):
                 copy.write_row(row)
-        cursor.execute(_INSERT)
-        count = cursor.rowcount
-        cursor.execute(_AUDIT)
+        cursor.execute("SELECT count(*) FROM demo_reading")
+        count: int = cursor.fetchone()[0]
     return count
 
 
-def _reading_rows(pairs: list[tuple[Objective, PlannedObjective]], people: dict[str, User]) -> Iterator[tuple[Any, ...]]:
+def _replay(planned: list[PlannedAccount], *, say: Say) -> int:
+    """Let the year pass: readings arrive, objectives follow, each tick takes the snapshots that are due."""
+    ticks = sorted({each.calendar.tick(week) for each in planned for week in range(each.customer.weeks + 1)})
+    before, stored = min(account.created_at for account in planned), 0
+    for number, tick in enumerate(ticks, start=1):
+        _arrive(after=before, until=tick)
+        before, stored = tick, stored + take_snapshots(tick)
+        if number % (len(ticks) // 6) == 0:
+            say(f"{stored} weekly snapshots, up to {tick:%d %b %Y}")
+    _arrive(after=before, until=max(account.calendar.at for account in planned))
+    with connection.cursor() as cursor:
+        cursor.execute(_AUDIT)
+    return stored
+
+
+def _arrive(*, after: datetime, until: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRIVE, {"after": after, "until": until})
+        followers, first_observed_at = cursor.fetchone()
+    follow_readings(objective_ids=followers or [], first_observed_at=first_observed_at)
+    # As it would have been written then: the next snapshot may rely on it.
+    Objective.objects.filter(pk__in=followers or []).update(state_changed_at=until, updated_at=until)
+
+
+def _reading_rows(
+    pairs: list[tuple[Objective, PlannedObjective]], people: dict[str, User]
+) -> Iterator[tuple[Any, ...]]:
     for objective, planned in pairs:
         metric = objective.metric
         by = f"API key {SYNC}" if metric else people[planned.owner].name
         for reading in planned.readings:
             yield (
-                objective.account_id, metric and metric.pk, metric and metric.version, None if metric else objective.pk,
-                reading.value, reading.observed_at, reading.recorded_at, planned.source, "high" if metric else "medium",
-                reading.note, by,
+                objective.pk, objective.account_id, metric and metric.pk, metric and metric.version,
+                None if metric else objective.pk, reading.value, reading.observed_at, reading.recorded_at,
+                planned.source, "high" if metric else "medium", reading.note, by,
             )  # fmt: skip
 
 
@@ -305,10 +331,3 @@ def _write_audit(entries: Iterable[tuple[datetime, User, str, Any, Account, dict
         )
         for at, by, action, subject, account, details in entries
     )  # fmt: skip
-
-
-def _ticks(planned: list[PlannedAccount]) -> Iterator[datetime]:
-    """List the ticks at which any account's snapshot was due."""
-    for each in planned:
-        for weeks_ago in range(each.customer.weeks + 1):
-            yield each.calendar.tick(weeks_ago)

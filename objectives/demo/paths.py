@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Final
 
 WOBBLE_PCT: Final = 0.7
@@ -32,7 +33,7 @@ def score_path(anchors: Sequence[tuple[int, float]], *, name: str) -> list[float
     oldest = anchors[0][0]
     path = [anchors[-1][1]] * (oldest + 1)
     fixed = {week for week, _ in anchors}
-    for (from_week, from_score), (to_week, to_score) in zip(anchors, anchors[1:], strict=False):
+    for (from_week, from_score), (to_week, to_score) in pairwise(anchors):
         for week in range(to_week, from_week + 1):
             share = (from_week - week) / (from_week - to_week)
             path[week] = from_score + (to_score - from_score) * share

@@ -70,8 +70,17 @@ class _Aim:
     """An objective to be planned: its numbers, and where it stands at the last boundary."""
 
     track: Track
-    given: Given | None = None
-    goal: Goal | None = None
+    spec: Given | Goal
+
+    @property
+    def given(self) -> Given | None:
+        """Give the numbers of its own, if it has any."""
+        return self.spec if isinstance(self.spec, Given) else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether it is part of the score at the last boundary."""
+        return self.given is None or (self.given.current is not None and not self.given.archived)
 
 
 def plan(at: datetime) -> list[PlannedAccount]:
@@ -127,7 +136,7 @@ def _numeric(customer: Customer, calendar: Calendar, started_on: date) -> Iterat
     aims = _aims(customer)
     if not aims:
         return
-    counted = [aim for aim in aims if not (aim.given and (aim.given.current is None or aim.given.archived))]
+    counted = [aim for aim in aims if aim.is_counted]
     tracks = [aim.track for aim in counted]
     if customer.weeks < 0:
         values = {id(aim): [aim.track.value(aim.track.completion)] for aim in counted}
@@ -149,22 +158,20 @@ def _numeric(customer: Customer, calendar: Calendar, started_on: date) -> Iterat
 
 
 def _aims(customer: Customer) -> list[_Aim]:
-    given = [_Aim(track=_given_track(each), given=each) for each in customer.given]
+    given = [_Aim(_given_track(each), each) for each in customer.given]
     goals = _goals(customer)
     weights = [*map(float, customer.weights)] or [1.0] * len(goals)
-    solved = _completions(
-        customer, weights, [aim.track for aim in given if aim.given and aim.given.current and not aim.given.archived]
-    )
+    solved = _completions(customer, weights, [aim.track for aim in given if aim.is_counted])
     is_falling = bool(customer.scores) and customer.scores[0] > customer.scores[-1]
     open_goals = [goal for goal, (_, is_met) in zip(goals, solved, strict=True) if not is_met]
     rising = min(open_goals, key=lambda goal: goal.fineness) if is_falling and not customer.quiet else None
     return given + [
         _Aim(
-            track=Track(
+            Track(
                 name=f"{customer.name} {goal.title}", baseline=goal.baseline, target=goal.target, step=goal.step,
                 completion=completion, weight=weight, is_met=is_met, is_rising=goal is rising,
             ),
-            goal=goal,
+            goal,
         )
         for goal, weight, (completion, is_met) in zip(goals, weights, solved, strict=True)
     ]  # fmt: skip
@@ -239,10 +246,14 @@ def _around(
 
 def _moving(customer: Customer, aims: Sequence[_Aim]) -> _Aim | None:
     """Pick the objective that has got better since the last boundary, if any has."""
-    open_aims = [aim for aim in aims if aim.goal and not aim.track.is_met]
+    open_aims = [
+        (aim.spec.fineness, index)
+        for index, aim in enumerate(aims)
+        if isinstance(aim.spec, Goal) and not aim.track.is_met
+    ]
     if not (customer.moves and open_aims) or customer.weeks < 0:
         return None
-    return min(open_aims, key=lambda aim: aim.goal.fineness if aim.goal else 0)
+    return aims[min(open_aims)[1]]
 
 
 def _live(aim: _Aim, last: Decimal, *, is_moving: bool) -> Decimal | None:
@@ -252,9 +263,7 @@ def _live(aim: _Aim, last: Decimal, *, is_moving: bool) -> Decimal | None:
 
 
 def _objective(customer: Customer, calendar: Calendar, aim: _Aim, index: int, started_on: date) -> PlannedObjective:
-    spec: Given | Goal | None = aim.given or aim.goal
-    assert spec is not None
-    given = aim.given
+    spec, given = aim.spec, aim.given
     created_at = calendar.since(0.3) if customer.weeks < 0 else calendar.moment(customer.weeks, 1, 10 * 60 + 5 * index)
     objective = PlannedObjective(
         title=spec.title,
@@ -303,7 +312,8 @@ def _readings(
         return [PlannedReading(values[0], observed_at, observed_at + (calendar.at - observed_at) / 10)]
     is_synced = bool(objective.metric)
     readings: list[PlannedReading] = []
-    before = objective.baseline  # a first value equal to the baseline shows no progress, and is not typed in
+    start = objective.baseline or Decimal(0)
+    before = start  # a first value equal to the baseline shows no progress, and is not typed in
     for week in reversed(range(len(values))):
         observed_at, recorded_at = _times(customer, calendar, objective, week)
         if objective.archived_at and recorded_at > objective.archived_at:
@@ -312,7 +322,7 @@ def _readings(
             readings.append(PlannedReading(values[week], observed_at, recorded_at))
         before = values[week]
     if customer.corrected and not is_synced:
-        _correct(objective, readings)
+        _correct(readings, wrong=start)
     if live is not None and live != before:
         observed_at = calendar.lately(15 * 60 + 20)
         delay = min(timedelta(minutes=4), (calendar.at - observed_at) / 2)
@@ -320,9 +330,7 @@ def _readings(
     return readings
 
 
-def _times(
-    customer: Customer, calendar: Calendar, objective: PlannedObjective, week: int
-) -> tuple[datetime, datetime]:
+def _times(customer: Customer, calendar: Calendar, objective: PlannedObjective, week: int) -> tuple[datetime, datetime]:
     """Tell when a week's value was observed and recorded."""
     if objective.metric:
         observed_at = calendar.moment(week, *SYNC_MINUTES)
@@ -333,15 +341,14 @@ def _times(
     return observed_at, observed_at + timedelta(minutes=2 + int((noise(objective.title, week) + 1) * 20))
 
 
-def _correct(objective: PlannedObjective, readings: list[PlannedReading]) -> None:
+def _correct(readings: list[PlannedReading], *, wrong: Decimal) -> None:
     """Let one value have been mistyped, and corrected an hour later: the later record supersedes the first."""
-    assert objective.baseline is not None
-    if len(readings) < 20:
-        return
     right = readings[-12]
-    wrong = PlannedReading(objective.baseline, right.observed_at, right.recorded_at, note="Typed in the wrong row")
     later = right.recorded_at + timedelta(hours=1)
-    readings[-12:-11] = [wrong, PlannedReading(right.value, right.observed_at, later, note="Corrected")]
+    readings[-12:-11] = [
+        PlannedReading(wrong, right.observed_at, right.recorded_at, note="Typed in the wrong row"),
+        PlannedReading(right.value, right.observed_at, later, note="Corrected"),
+    ]
 
 
 def _manual(customer: Customer, calendar: Calendar, started_on: date) -> Iterator[PlannedObjective]:

@@ -75,10 +75,10 @@ class Given:
 class Customer:
     """One account.
 
-    Shape:  `scores` are value delivered 60, 25 and 4 weeks ago and at the last boundary (`weeks` ago first for a younger
-            one; a single number: measured since the last boundary only; none: manual objectives only). `goals` counts
-            its objectives from the catalogue, `met` those at or past their target. During the last `quiet` weeks nothing
-            made progress; `moves`: something has since the last boundary.
+    Shape:  `scores` are value delivered 60, 25 and 4 weeks ago and at the last boundary; any other number of them
+            ends with the last weeks, one by one, and none means manual objectives only. `goals` counts its objectives
+            from the catalogue, `met` those at or past their target. During the last `quiet` weeks nothing made
+            progress; `moves`: something has since the last boundary.
     Units:  ARR in thousands of the account's currency; renewal and contract in days from today.
     """
 
@@ -114,10 +114,12 @@ BRIGHTWATER: Final = Customer(
     "Brightwater Logistics", "Logistics", E, "NY", "AO", 184, 103, (6, *BRIGHTWATER_TREND, 65.84), contract=-626,
     manual=(True,), moves=True,
     given=(
-        Given("Reduce onboarding time", "days", "14", "7", "10", "0.5", live="9", owner="AO", source="Onboarding board"),
-        Given("Automate invoice matching", "percentage", "22", "80", "67", "0.5", metric="invoice_match_rate", live="68",
-              owner="JL"),
-        Given("Cut annual freight spend", "currency", "0", "600000", "412000", "500", owner="AO", source="Freight ledger"),
+        Given("Reduce onboarding time", "days", "14", "7", "10", "0.5", live="9", owner="AO",
+              source="Onboarding board"),
+        Given("Automate invoice matching", "percentage", "22", "80", "67", "0.5", metric="invoice_match_rate",
+              live="68", owner="JL"),
+        Given("Cut annual freight spend", "currency", "0", "600000", "412000", "500", owner="AO",
+              source="Freight ledger"),
         Given("Daily active dispatchers", "users", "35", "120", "118", metric="daily_active_users", owner="PR"),
         Given("Raise shipper satisfaction", "score", "6.2", "8.0", "8.1", "0.05", owner="AO", source="Shipper survey"),
         Given("Reduce failed deliveries", "percentage", "4.8", "2.5", "3.9", "0.02", owner="MA", source="Dispatch log"),
@@ -172,9 +174,11 @@ ON_TRACK: Final = (
     Customer("Kingsbarrow Steel", "Manufacturing", E, "LON", "CD", 530, 260, (50, 66, 70, 71), 3, 1,
              weights=("3", "1", "0.5")),
     Customer("Juniper Row Housing", "Services", M, "NY", "KM", 102, 75, (51, 67, 71, 72), 4, 1, corrected=True),
-    Customer("Larchfield Dairies", "Food", E, "LON", "PR", 180, 172, (53, 68, 72, 73), 5, 2, currency="GBP", moves=True),
+    Customer("Larchfield Dairies", "Food", E, "LON", "PR", 180, 172, (53, 68, 72, 73), 5, 2, currency="GBP",
+             moves=True),
     Customer("Thistledown Nurseries", "Retail", S, "LON", "JL", 27, 289, (54, 70, 73, 75), 3, 1, given=(
-        Given("Sell gift boxes online", "currency", "0", "50000", "6500", "250", live="0", owner="JL", source="Web shop"),
+        Given("Sell gift boxes online", "currency", "0", "50000", "6500", "250", live="0", owner="JL",
+              source="Web shop"),
     )),
     Customer("Hazelmoor Care", "Health", M, "ADL", "CD", 95, 110, (52, 71, 74, 76), 3, 1, given=(
         Given("Train carers on the tablets", "users", "0", "200", "246", owner="CD", source="Training records"),

@@ -30,8 +30,8 @@ class ValueForm(forms.Form):
         self.objective = objective
         self.at = at
         self.today = weeks.local_day(at, objective.account.timezone)
-        initial = {"observed_on": self.today, "source": objective.source, **kwargs.pop("initial", {})}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial = {"observed_on": self.today, "source": objective.source, **self.initial}
 
     def clean_observed_on(self) -> Any:
         """Refuse a day that has not come."""

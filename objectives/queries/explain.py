@@ -12,7 +12,7 @@ from accounts.models import Account
 from objectives import weeks
 from objectives.models import Kind, Objective, ObjectiveRevision
 from objectives.progress import capped_mean, weighted_mean
-from objectives.queries.live import LiveScore, active_objectives, live_score, numeric
+from objectives.queries.live import LiveScore, active_objectives, endpoints, live_score, numeric
 from objectives.status import Status, legend
 from valuerealization.common.numbers import WIDE
 from valuerealization.common.units import format_pct
@@ -137,7 +137,9 @@ def explain_value(*, account: Account, at: datetime) -> Explanation:
     everything = _terms(counted, currency=account.currency)
     terms = tuple(term for term in everything if term.completion is not None)
     weighted = [(term.weight, term.completion) for term in terms]
-    latest = max((o for o in counted if o.last_progress_at), key=lambda o: o.last_progress_at, default=None)
+    latest = max(
+        ((each.last_progress_at, each.pk, each.title) for each in counted if each.last_progress_at), default=None
+    )
     with localcontext(WIDE):
         total = sum((term.weighted for term in terms if term.weighted is not None), Decimal(0))
         weight = sum((term.weight for term in terms), Decimal(0))
@@ -155,7 +157,7 @@ def explain_value(*, account: Account, at: datetime) -> Explanation:
         goals_met=score.goals.met,
         goals=score.goals.total,
         last_progress_at=score.last_progress_at,
-        last_progress_of=latest.title if latest else "",
+        last_progress_of=latest[2] if latest else "",
         anchor_week=score.anchor_week,
         anchor_at=weeks.boundary_at(score.anchor_week, account.timezone) if score.anchor_week else None,
         days_without_progress=score.days_without_progress,
@@ -176,9 +178,9 @@ def _terms(objectives: Sequence[Objective], *, currency: str) -> list[Term]:
             pk=objective.pk,
             title=objective.title,
             is_activity=objective.kind == Kind.ACTIVITY,
-            baseline=objective.baseline,
+            baseline=endpoints(objective)[0],
             current=objective.current,
-            target=objective.target,
+            target=endpoints(objective)[1],
             unit=objective.unit,
             unit_label=objective.unit_label,
             currency=currency,

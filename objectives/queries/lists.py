@@ -135,7 +135,7 @@ def parse_ordering(text: str) -> tuple[str, tuple[ParameterError, ...]]:
 def standings(wanted: AccountFilter, *, live: bool, on: date) -> QuerySet[Standing]:
     """Pick the standings of the accounts that a filter lets through, in no order.
 
-    Shape: `live` compares the score as it is now, otherwise what the portfolio shows; `on` is the day stages count from.
+    Shape: `live` compares the score as it is now, otherwise what the portfolio shows. Stages count from the day `on`.
     Source: docs/formulas.md#portfolio
     """
     value, rank = ("value_delivered", "status_rank") if live else ("shown_value", "shown_rank")
@@ -177,6 +177,7 @@ def _build_ordering(name: str, *, live: bool) -> Ordering:
     value, rank = ("value_delivered", "status_rank") if live else ("shown_value", "shown_rank")
     ties = ("name_key", "account")
     keys: tuple[str, ...]
+    regions: tuple[Region, ...]
     match Column(name.removeprefix("-")):
         case Column.WORST:
             keys = (rank, value, "renewal_key", *ties)

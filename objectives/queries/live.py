@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, cast
 
 from accounts.models import Account
 from objectives import weeks
@@ -59,6 +59,11 @@ def active_objectives(account: Account) -> list[Objective]:
 def numeric(objectives: Iterable[Objective]) -> list[Objective]:
     """Keep the objectives that count in a score."""
     return [objective for objective in objectives if objective.is_numeric]
+
+
+def endpoints(objective: Objective) -> tuple[Decimal, Decimal]:
+    """Give baseline and target of a numeric objective: the database holds both for every one of them."""
+    return cast(Decimal, objective.baseline), cast(Decimal, objective.target)
 
 
 def live_score(objectives: Sequence[Scored], *, timezone: str, at: datetime) -> LiveScore:

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from accounts.models import Account
 from objectives import weeks
-from objectives.models import CompletionType, Objective, Snapshot
+from objectives.models import Kind, Objective, Snapshot
 from objectives.progress import bar_pct
-from objectives.queries.live import LiveScore, active_objectives, live_score, numeric
+from objectives.queries.live import LiveScore, active_objectives, endpoints, live_score, numeric
 from objectives.status import Status, StatusReason, is_new, objective_tone
 from valuerealization.common.charts import Sparkline, sparkline
 from valuerealization.common.units import format_ago, format_day, format_pct, format_value, points_between
@@ -163,6 +163,7 @@ def value_card(*, account: Account, at: datetime) -> ValueCard:
 
 def objective_row(objective: Objective, *, account: Account, today: date) -> ObjectiveRow:
     """Write one numeric objective the way the card shows it."""
+    baseline, target = endpoints(objective)
     measured_on = ""
     if objective.measured_at is not None:
         measured_on = format_day(weeks.local_day(objective.measured_at, account.timezone), today)
@@ -170,15 +171,15 @@ def objective_row(objective: Objective, *, account: Account, today: date) -> Obj
         pk=objective.pk,
         title=objective.title,
         owner=str(objective.owner or ""),
-        metric=objective.metric.name if objective.completion_type == CompletionType.ATTRIBUTE else "",
-        is_activity=objective.kind == "activity",
+        metric=objective.metric.name if objective.metric else "",
+        is_activity=objective.kind == Kind.ACTIVITY,
         weight=objective.weight,
         completion=objective.completion,
         is_met=objective.is_met,
         tone=objective_tone(objective.completion),
-        baseline=_in_unit(objective.baseline, objective, account),
+        baseline=_in_unit(baseline, objective, account),
         current="" if objective.current is None else _in_unit(objective.current, objective, account),
-        target=_in_unit(objective.target, objective, account),
+        target=_in_unit(target, objective, account),
         measured_at=objective.measured_at,
         measured_on=measured_on,
         confidence=objective.reading.confidence if objective.reading else "",
@@ -186,12 +187,13 @@ def objective_row(objective: Objective, *, account: Account, today: date) -> Obj
 
 
 def _in_unit(value: Decimal, objective: Objective, account: Account) -> str:
+    baseline, target = endpoints(objective)
     return format_value(
         value,
         unit=objective.unit,
         unit_label=objective.unit_label,
         currency=account.currency,
-        span=objective.target - objective.baseline,
+        span=target - baseline,
     )
 
 

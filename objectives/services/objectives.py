@@ -1,10 +1,9 @@
 """Create, change, archive and restore objectives; every change of a definition is a revision."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
@@ -14,6 +13,7 @@ from objectives.definitions import Draft, Refusal, refusals
 from objectives.models import CompletionType, Kind, Metric, Objective, ObjectiveRevision, Reading
 from objectives.services.readings import ReadingRow, ReadingsRefused, record_readings
 from objectives.services.standings import follow_readings, refresh_standings
+from objectives.weeks import local_day
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
@@ -30,11 +30,6 @@ class ObjectiveRefused(ValueError):
     def __init__(self, reasons: Sequence[Refusal]) -> None:
         super().__init__("; ".join(f"{reason.field}: {reason.message}" for reason in reasons))
         self.refusals = tuple(reasons)
-
-
-def local_date(account: Account, at: datetime) -> date:
-    """Tell the day it is at the account's place."""
-    return at.astimezone(ZoneInfo(account.timezone)).date()
 
 
 def check_objective(
@@ -59,7 +54,7 @@ def check_objective(
         has_measurement=stored is not None and Reading.objects.filter(objective=stored).exists(),
         former_due_on=stored.due_on if stored else None,
     )
-    reasons = list(refusals(draft, today=local_date(objective.account, at), is_history=is_history))
+    reasons = list(refusals(draft, today=local_day(at, objective.account.timezone), is_history=is_history))
     named = {reason.field for reason in reasons}
     try:
         objective.full_clean(exclude=["account", "owner", "metric"], validate_constraints=False)
@@ -92,7 +87,7 @@ def create_objective(
         account = Account.objects.lock().get(pk=account.pk)
         objective = Objective(account=account, **fields)
         if objective.started_on is None:
-            objective.started_on = local_date(account, at)
+            objective.started_on = local_day(at, account.timezone)
         _complete(objective)
         check_objective(objective=objective, current=current, at=at, stored=None, is_history=is_history)
         _check_account(account)

@@ -36,7 +36,7 @@ _ORDERINGS: Final = {
 class Portfolio(ApiView):
     """The portfolio in one reading."""
 
-    @extend_schema(summary="Read the portfolio", responses=shapes.Portfolio)
+    @extend_schema(operation_id="read_portfolio", summary="Read the portfolio", responses=shapes.Portfolio)
     def get(self, _request: Request) -> Response:
         """Sum up every customer that is not archived, each by its last snapshot, or live until its first."""
         today = timezone.now().date()
@@ -74,7 +74,10 @@ class Trend(ApiView):
     queries = {"GET": shapes.TrendQuery}
 
     @extend_schema(
-        summary="List the portfolio's weekly averages", parameters=[shapes.TrendQuery], responses=page_of(shapes.Week)
+        operation_id="list_portfolio_trend",
+        summary="List the portfolio's weekly averages",
+        parameters=[shapes.TrendQuery],
+        responses=page_of(shapes.Week),
     )
     def get(self, request: Request) -> Response:
         """List the weeks whose snapshots are complete, newest first unless asked otherwise."""
@@ -123,6 +126,7 @@ class CustomersFile(ApiView):
         return {"filter": wanted, "ordering": order}
 
     @extend_schema(
+        operation_id="export_portfolio",
         summary="Export the portfolio's table",
         parameters=[AccountQuery],
         responses={(200, "text/csv"): OpenApiTypes.STR},

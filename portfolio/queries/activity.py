@@ -33,22 +33,24 @@ WITH series AS (
   SELECT x.* FROM series CROSS JOIN LATERAL (
     (SELECT r.observed_at AS at, 1 AS kind, r.id FROM objectives_reading r
      WHERE series.metric_id IS NULL AND r.objective_id = series.objective_id
-       AND r.observed_at {edge} %(at)s::timestamptz AND (r.observed_at, 1, r.id) {beyond} (%(at)s::timestamptz, %(kind)s::int, %(id)s::bigint)
+       AND r.observed_at {edge} %(at)s::timestamptz AND (r.observed_at, 1, r.id) {beyond} {cursor}
      ORDER BY r.observed_at {order}, r.id {order} LIMIT %(limit)s)
     UNION ALL
     (SELECT r.observed_at, 1, r.id FROM objectives_reading r
      WHERE r.account_id = %(account)s AND r.metric_id = series.metric_id
-       AND r.observed_at {edge} %(at)s::timestamptz AND (r.observed_at, 1, r.id) {beyond} (%(at)s::timestamptz, %(kind)s::int, %(id)s::bigint)
+       AND r.observed_at {edge} %(at)s::timestamptz AND (r.observed_at, 1, r.id) {beyond} {cursor}
      ORDER BY r.observed_at {order}, r.id {order} LIMIT %(limit)s)
   ) x
   UNION ALL
   (SELECT e.at, 0, e.id FROM common_auditentry e
-   WHERE e.account_id = %(account)s AND (e.at, 0, e.id) {beyond} (%(at)s::timestamptz, %(kind)s::int, %(id)s::bigint)
+   WHERE e.account_id = %(account)s AND (e.at, 0, e.id) {beyond} {cursor}
      AND NOT (e.action = 'readings.recorded' AND ((e.details ->> 'count')::int <= %(few)s OR NOT %(batches)s))
    ORDER BY e.at {order}, e.id {order} LIMIT %(limit)s)
 )
 SELECT at, kind, id FROM happened ORDER BY at {order}, kind {order}, id {order} LIMIT %(limit)s
 """
+
+_CURSOR = "(%(at)s::timestamptz, %(kind)s::int, %(id)s::bigint)"
 
 # A reading with the one before it, under the definition in force when it was observed.
 _READINGS = """
@@ -85,9 +87,9 @@ _READING = 1
 class Activity:
     """One thing that happened.
 
-    Shape:  a value has `title` with `after` and `before` (empty unless it differs), and completions where they are known;
-            its verb is measured (the first one), changed, repeated or corrected, and a metric's `is_synced`;
-            anything else has a `verb` with `title` as its object, and `changes`. `icon` is empty for a person.
+    Shape:  a value has `title` with `after`, `before` (empty unless it differs), and completions where they are known;
+            its verb is measured (the first one), changed, repeated or corrected, and a metric's `is_synced`. Anything
+            else has a `verb` with `title` as its object, and `changes`. `icon` is empty for a person.
     """
 
     kind: Literal["value", "change"]
@@ -151,7 +153,10 @@ def activity_page(*, account: Account, at: datetime, cursor: str | None = None, 
 
 def _keys(account: Account, edge: _Key | None, *, backward: bool, limit: int, batches: bool) -> list[_Key]:
     statement = _KEYS.format(
-        edge=">=" if backward else "<=", beyond=">" if backward else "<", order="ASC" if backward else "DESC"
+        cursor=_CURSOR,
+        edge=">=" if backward else "<=",
+        beyond=">" if backward else "<",
+        order="ASC" if backward else "DESC",
     )
     since: dict[str, Any] = {"at": "infinity", "kind": 2, "id": 0}
     if edge is not None:

@@ -115,9 +115,9 @@ class WeeklyAverages:
 def weekly_averages(*, today: date, count: int = max(PERIODS.values())) -> WeeklyAverages:
     """Read the last weeks of the portfolio: two queries.
 
-    Shape:  on a Sunday the accounts of the east have their snapshot up to a day before those of the west, and the mean of a
-            few of them would bend the line. So a week counts from the moment when no account waits for it any more; one
-            whose snapshot fails is not waited for.
+    Shape:  on a Sunday the accounts of the east have their snapshot up to a day before those of the west, and the mean
+            of a few of them would bend the line. So a week counts from the moment when no account waits for it any
+            more; one whose snapshot fails is not waited for.
     Source: docs/formulas.md#portfolio
     """
     taken = list(WeekRollup.objects.order_by("-week")[: count + 1])

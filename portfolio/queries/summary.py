@@ -1,7 +1,7 @@
 """The portfolio in one reading: its average, its statuses, their ARR, and what changed since the week before."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -244,7 +244,7 @@ def _groups(wanted: AccountFilter, *, on: date) -> list[_Group]:
     return [_group(row) for row in rows]
 
 
-def _group(row: dict[str, Any]) -> _Group:
+def _group(row: Mapping[str, Any]) -> _Group:
     return _Group(
         status=row["shown_status"] or NONE,
         before=row["previous_status"],

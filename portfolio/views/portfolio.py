@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -30,7 +31,7 @@ VIEW: Final = ("months", "table")
 
 @signed_in
 @require_safe
-def portfolio(request: HtmxRequest) -> HttpResponse:
+def portfolio(request: HtmxRequest) -> HttpResponseBase:
     """Show the portfolio, a part of it that htmx swaps, or the list as a file."""
     at = timezone.now()
     part = PARTS.get(request.htmx.target or "", "") if wants_part(request) else ""
@@ -71,8 +72,8 @@ def explain(request: HtmxRequest) -> HttpResponse:
 def _parameters(request: HtmxRequest, part: str) -> QueryDict:
     """Read the state of the page.
 
-    Shape:  the trend and the list are swapped one without the other, so the links of each may be older than what the other
-            shows by now; what a request is not about is taken from the address that the browser is at.
+    Shape:  the trend and the list are swapped one without the other, so the links of each may be older than what the
+            other shows by now; what a request is not about is taken from the address that the browser is at.
     """
     if not part or not request.htmx.current_url_abs_path:
         return request.GET
@@ -84,7 +85,7 @@ def _parameters(request: HtmxRequest, part: str) -> QueryDict:
     return merged
 
 
-def _export(request: HttpRequest, address: ListAddress, *, at: datetime) -> HttpResponse:
+def _export(request: HttpRequest, address: ListAddress, *, at: datetime) -> HttpResponseBase:
     """Answer with the file; a filter that cannot be read would make it hold more than was asked for."""
     complaints = address.complaints()
     if request.GET.getlist("export") != ["csv"]:
@@ -157,9 +158,7 @@ def _page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.Page
         return address, rows.page(wanted, order=order, cursor=address.cursor, at=at, on=on)
     except InvalidCursor:
         error = ParameterError("page", "invalid_cursor", "This part of the list is not known. It starts anew here.")
-        anew = ListAddress(
-            address.path, wanted, order, cursor=None, view=address.view, errors=(*address.errors, error)
-        )
+        anew = ListAddress(address.path, wanted, order, cursor=None, view=address.view, errors=(*address.errors, error))
         return anew, rows.page(wanted, order=order, cursor=None, at=at, on=on)
 
 
@@ -174,7 +173,7 @@ def _chips(address: ListAddress, people: list[User]) -> list[Any]:
 
 
 def _status_options(address: ListAddress) -> list[dict[str, Any]]:
-    """List the choices of the status field; several at once, which only an address can ask for, are one of their own."""
+    """List the choices of the status field; several at once, as only an address can ask for, are one of their own."""
     chosen = ",".join(address.filter.status)
     options = [(status.value, status.label) for status in STATUS_ORDER] + [(NONE, label_of(None))]
     if "," in chosen:

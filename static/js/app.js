@@ -171,14 +171,15 @@ function restoreFolds(root) {
   }
 }
 
-document.addEventListener(
-  "toggle",
-  (event) => {
-    if (!event.target.matches?.("details[data-fold]")) return;
-    remembered(foldKey(event.target), event.target.open ? "open" : "closed");
-  },
-  true,
-);
+// By the click, not by the toggle event: a card that is swapped in open fires that too.
+document.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details?.matches("details[data-fold]")) remembered(foldKey(details), details.open ? "closed" : "open");
+});
+
+// Before anything is painted, so that a folded card does not flash open when it is swapped.
+document.addEventListener("htmx:afterSwap", () => restoreFolds(document));
+document.addEventListener("htmx:oobAfterSwap", () => restoreFolds(document));
 
 // ---- toasts --------------------------------------------------------------------------------------------------------
 
@@ -240,6 +241,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
+  // An answer without a swap (204: nothing new) also says that the server is back.
+  if (event.detail.successful) event.detail.target?.querySelectorAll?.(":scope > [data-retry-banner]").forEach((banner) => banner.remove());
   const form = event.detail.elt;
   if (!form?.matches?.("form")) return; // a part of a form that asks for something has not saved it
   clearBusy(form);
@@ -257,7 +260,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   const { elt, requestConfig, xhr } = event.detail;
   const root = elt?.isConnected ? elt : document;
-  restoreFolds(root.parentElement ?? document);
   startToasts();
   const news = root.matches?.("[data-announce]") ? root : root.querySelector("[data-announce]");
   if (news) document.getElementById("live").textContent = news.dataset.announce;

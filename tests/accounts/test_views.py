@@ -55,7 +55,7 @@ def values(account: Account) -> dict[str, Any]:
     return {name: getattr(account, name) for name in (*FILLED, "owner")}
 
 
-# ---- the start page ---------------------------------------------------------------------------------------------------
+# ---- the start page --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_visitors_start_with_signing_in(client: Client) -> None:
     assert client.get("/").headers["Location"] == "/sign-in/?next=/"
 
 
-# ---- the theme --------------------------------------------------------------------------------------------------------
+# ---- the theme -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("theme", "kept"), [("dark", "dark"), ("light", "light"), ("", ""), ("pink", "light")])
@@ -99,7 +99,7 @@ def test_the_theme_is_only_posted(client: Client, csm: User) -> None:
     assert client.get("/theme/").status_code == 405
 
 
-# ---- a new account ----------------------------------------------------------------------------------------------------
+# ---- a new account ---------------------------------------------------------------------------------------------------
 
 
 def test_a_csm_adds_an_account_of_their_own(client: Client, csm: User) -> None:
@@ -186,7 +186,7 @@ def test_what_is_wrong_is_said_beside_its_field(
     assert Account.objects.count() == 1
 
 
-# ---- changing one -----------------------------------------------------------------------------------------------------
+# ---- changing one ----------------------------------------------------------------------------------------------------
 
 
 def test_an_account_is_changed(client: Client, csm: User) -> None:

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from accounts.models import Account
-from objectives.models import Metric, Objective, Reading
 from tests.api.conftest import Caller, errors_of
 from tests.factories import make_account, make_metric, make_objective
 
@@ -118,6 +117,14 @@ def test_a_body_that_is_too_large_is_413(api: Caller) -> None:
         assert (response.status_code, response.json()["code"]) == (413, "too_large")
 
 
+def test_what_is_announced_as_too_large_is_not_waited_for(api: Caller) -> None:
+    given = api.client.generic(
+        "POST", "/api/customers", b"{", content_type="application/json",
+        headers={"authorization": f"Bearer {api.secret}"}, CONTENT_LENGTH="99999999999",
+    )  # fmt: skip
+    assert (given.status_code, given.json()["code"]) == (413, "too_large")
+
+
 @pytest.mark.parametrize(
     ("accept", "status"),
     [
@@ -172,8 +179,9 @@ def test_other_methods_are_405(api: Caller, reader: Caller, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/", "/api/customers/", "/api/customers/1/", "/api/nothing", "/api/customers/1/nothing", "/api/v2/customers",
-        "/api/customers%00", "/api/%F0%9F%98%80", "/api//customers", "/api/objectives/1/value-metrics",
+        "/api/", "/api/customers/", "/api/customers/1/", "/api/nothing", "/api/customers/1/nothing",
+        "/api/v2/customers", "/api/customers%00", "/api/%F0%9F%98%80", "/api//customers",
+        "/api/objectives/1/value-metrics",
     ],
 )  # fmt: skip
 def test_other_addresses_are_404(api: Caller, path: str) -> None:
@@ -189,8 +197,9 @@ def test_parameters_are_refused_where_there_are_none(api: Caller) -> None:
     objective = make_objective(account)
     for method, path in [
         ("GET", f"/api/customers/{account.pk}"), ("GET", f"/api/customers/{account.pk}/value-metrics"),
-        ("POST", "/api/customers"), ("PATCH", f"/api/customers/{account.pk}"), ("DELETE", f"/api/customers/{account.pk}"),
-        ("GET", f"/api/objectives/{objective.pk}"), ("GET", f"/api/metrics/{metric.pk}"), ("GET", "/api/portfolio"),
+        ("POST", "/api/customers"), ("PATCH", f"/api/customers/{account.pk}"),
+        ("DELETE", f"/api/customers/{account.pk}"), ("GET", f"/api/objectives/{objective.pk}"),
+        ("GET", f"/api/metrics/{metric.pk}"), ("GET", "/api/portfolio"),
         ("POST", f"/api/objectives/{objective.pk}/readings"),
     ]:  # fmt: skip
         response = api.send(method, f"{path}?dry_run=1", {} if method in {"POST", "PATCH"} else None)
@@ -237,10 +246,7 @@ def test_a_cursor_of_other_keys_is_forged(reader: Caller) -> None:
         assert response.status_code in {200, 400}, inside
 
 
-
 def test_json_errors_name_the_place(api: Caller) -> None:
     response = api.send("POST", "/api/customers", raw=b'{"name": "x",\n "timezone" "UTC"}')
-    assert response.json()["detail"] == (
-        "The body is not valid JSON: Expecting ':' delimiter at line 2, column 13."
-    )
+    assert response.json()["detail"] == ("The body is not valid JSON: Expecting ':' delimiter at line 2, column 13.")
     assert json.loads(response.content)["errors"] == []

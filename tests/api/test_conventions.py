@@ -47,7 +47,7 @@ def test_a_stale_change_is_412(api: Caller, resources: list[tuple[str, dict[str,
         tag = api.get(path).headers["ETag"]
         assert api.patch(path, change).status_code == 200
         before = api.read(path)
-        for given in (tag, f"W/{tag}", '"x"', f'W/{api.get(path).headers["ETag"]}'):
+        for given in (tag, f"W/{tag}", '"x"', f"W/{api.get(path).headers['ETag']}"):
             response = api.patch(path, {next(iter(change)): "Other"}, if_match=given)
             assert (response.status_code, response.json()["code"]) == (412, "stale")
             if "metrics" not in path:

@@ -1,5 +1,6 @@
 """/api/customers"""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -132,7 +133,7 @@ def test_every_error_is_told_at_once(api: Caller) -> None:
 
 @pytest.mark.parametrize("body", [[], "x", 7, None, True])
 def test_a_body_that_is_no_object_is_refused(api: Caller, body: object) -> None:
-    response = api.send("POST", "/api/customers", raw=__import__("json").dumps(body).encode())
+    response = api.send("POST", "/api/customers", raw=json.dumps(body).encode())
     assert response.status_code == 400
 
 
@@ -190,6 +191,19 @@ def test_a_patch_changes_what_is_given(api: Caller) -> None:
     assert api.get("/api/customers/external:CRM-0042").status_code == 404
 
 
+def test_what_was_read_can_be_sent_back(api: Caller) -> None:
+    """Also while the owner has left the team: nothing changes by that."""
+    ana = make_user(email="ana@example.com")
+    made = api.make("/api/customers", **FULL)
+    ana.is_active = False
+    ana.save()
+    writable = {name: made[name] for name in FULL}
+    assert api.patch(f"/api/customers/{made['id']}", writable).json() == made
+    assert AuditEntry.objects.filter(action="account.updated").count() == 0
+    response = api.post("/api/customers", {**FULL, "external_id": "other"})
+    assert (response.status_code, errors_of(response)) == (400, [("owner", "not_found")])
+
+
 def test_an_empty_patch_changes_nothing(api: Caller) -> None:
     made = api.make("/api/customers", name="A", timezone="UTC")
     assert api.patch(f"/api/customers/{made['id']}", {}).json() == made
@@ -209,7 +223,8 @@ def test_delete_archives(api: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["7", "0", "999999999999999999", "99999999999999999999999", "external:none", "external:", "abc", "-1", "1.0"]
+    "path",
+    ["7", "0", "999999999999999999", "99999999999999999999999", "external:none", "external:", "abc", "-1", "1.0"],
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_who_does_not_exist_is_404(api: Caller, method: str, path: str) -> None:
@@ -332,9 +347,7 @@ def test_renewals_before_a_day(reader: Caller, portfolio: dict[str, int]) -> Non
         ("cursor=" + "x" * 3000, [("cursor", "max_length")]),
     ],
 )
-def test_a_query_that_cannot_be_taken_is_refused(
-    reader: Caller, query: str, errors: list[tuple[str, str]]
-) -> None:
+def test_a_query_that_cannot_be_taken_is_refused(reader: Caller, query: str, errors: list[tuple[str, str]]) -> None:
     response = reader.get(f"/api/customers?{query}")
     assert (response.status_code, errors_of(response)) == (400, errors)
 

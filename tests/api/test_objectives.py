@@ -129,8 +129,9 @@ def test_refusals_name_the_field(
 @pytest.mark.parametrize(
     ("value", "code"),
     [
-        ("", "empty"), ("twelve", "not_a_number"), ("1,5", "separator"), ("1.000,5", "separator"), ("1 000", "not_a_number"),
-        (" 5", "not_a_number"), ("5\n", "not_a_number"), ("NaN", "not_finite"), ("-Infinity", "not_finite"),
+        ("", "empty"), ("twelve", "not_a_number"), ("1,5", "separator"), ("1.000,5", "separator"),
+        ("1 000", "not_a_number"), (" 5", "not_a_number"), ("5\n", "not_a_number"), ("NaN", "not_finite"),
+        ("-Infinity", "not_finite"),
         ("inf", "not_finite"), ("sNaN1", "not_finite"), ("1e2", "exponent"), ("0x1F", "not_a_number"),
         ("1_0", "separator"), ("\u0661\u0662", "not_ascii"), ("\uff11", "not_ascii"), ("\u22125", "not_ascii"),
         ("\u00bd", "not_ascii"), ("5%", "not_a_number"), ("$5", "not_a_number"), ("--5", "not_a_number"),
@@ -148,8 +149,10 @@ def test_numbers_that_are_none(api: Caller, customer: int, field: str, value: ob
     ("raw", "written"),
     [
         (b"20", "20"), (b"20.000000", "20"), (b'"20.50"', "20.5"), (b"2e1", "20"), (b"2.05E+1", "20.5"),
-        (b"-0", "0"), (b"-0.0", "0"), (b'"-0.000001"', "-0.000001"), (b"99999999999999.999999", "99999999999999.999999"),
-        (b'"-99999999999999.999999"', "-99999999999999.999999"), (b"0.1", "0.1"), (b"1234567.891234", "1234567.891234"),
+        (b"-0", "0"), (b"-0.0", "0"), (b'"-0.000001"', "-0.000001"),
+        (b"99999999999999.999999", "99999999999999.999999"),
+        (b'"-99999999999999.999999"', "-99999999999999.999999"), (b"0.1", "0.1"),
+        (b"1234567.891234", "1234567.891234"),
     ],
 )  # fmt: skip
 def test_decimals_come_back_as_they_went(api: Caller, customer: int, raw: bytes, written: str) -> None:
@@ -207,8 +210,10 @@ def test_what_was_read_can_be_sent_back(api: Caller) -> None:
         found = api.read(f"/api/objectives/{objective.pk}")
         writable = {
             name: value for name, value in found.items()
-            if name not in {"id", "kind", "completion", "completion_display", "measured_at", "archived_at", "created_at",
-                            "updated_at"}
+            if name not in {
+                "id", "kind", "completion", "completion_display", "measured_at", "archived_at", "created_at",
+                "updated_at",
+            }
         }  # fmt: skip
         response = api.patch(f"/api/objectives/{objective.pk}", {**writable, "title": "New"})
         assert response.status_code == 200, response.content
@@ -282,8 +287,9 @@ def test_the_list_is_filtered(reader: Caller) -> None:
     for query, expected in [
         ("", "abc"), ("ordering=-id", "cba"), ("customer=external:one", "ab"), (f"customer={two.pk}", "c"),
         ("customer=external:none", ""), ("completion_type=manual", "b"), ("metric=csat", "c"), ("metric=none", ""),
-        ("owner=Ana@example.com", "a"), ("search=CO", "a"), ("show_in_portal=true", "a"), ("show_in_portal=false", "bc"),
-        ("archived=false", "abc"), ("archived=true", ""), ("customer=external:one&completion_type=value", "a"),
+        ("owner=Ana@example.com", "a"), ("search=CO", "a"), ("show_in_portal=true", "a"),
+        ("show_in_portal=false", "bc"), ("archived=false", "abc"), ("archived=true", ""),
+        ("customer=external:one&completion_type=value", "a"),
     ]:  # fmt: skip
         found = reader.read(f"/api/objectives?{query}")["results"]
         assert "".join(back[each["id"]] for each in found) == expected, query
@@ -303,9 +309,7 @@ def test_the_list_is_filtered(reader: Caller) -> None:
         ("cursor=WyJ4Il0:abc", [("cursor", "invalid_cursor")]),
     ],
 )
-def test_a_query_that_cannot_be_taken_is_refused(
-    reader: Caller, query: str, errors: list[tuple[str, str]]
-) -> None:
+def test_a_query_that_cannot_be_taken_is_refused(reader: Caller, query: str, errors: list[tuple[str, str]]) -> None:
     response = reader.get(f"/api/objectives?{query}")
     assert (response.status_code, errors_of(response)) == (400, errors)
 

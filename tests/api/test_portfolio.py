@@ -12,6 +12,8 @@ from tests.factories import make_account, make_objective, make_user, record, tak
 WEDNESDAY = datetime(2026, 9, 2, 12, tzinfo=UTC)
 STATUSES = ["stalled", "at_risk", "on_track", "exceeded", "all_goals_met"]
 
+NOTHING: dict[str, list[object]] = {status: [] for status in STATUSES}
+
 
 def get_file(caller: Caller, query: str = "") -> list[dict[str, str]]:
     response = caller.get(f"/api/portfolio/customers.csv{query}")
@@ -44,8 +46,8 @@ def test_an_empty_portfolio(reader: Caller, clock) -> None:
         "counts": dict.fromkeys(STATUSES, 0),
         "without_score": 0,
         "live": 0,
-        "arr": dict.fromkeys(STATUSES, {"amount": "0.00", "currency": "USD"}),
-        "arr_in_other_currencies": dict.fromkeys(STATUSES, []),
+        "arr": {status: {"amount": "0.00", "currency": "USD"} for status in STATUSES},
+        "arr_in_other_currencies": NOTHING,
     }
     assert reader.read("/api/portfolio/trend") == {"next": None, "previous": None, "results": []}
     assert get_file(reader) == []
@@ -59,7 +61,7 @@ def test_the_portfolio_is_its_snapshots(reader: Caller, portfolio: None) -> None
     assert found["arr"]["on_track"] == {"amount": "100.00", "currency": "USD"}
     assert found["arr"]["stalled"] == {"amount": "50.00", "currency": "USD"}
     assert found["arr_in_other_currencies"] == {
-        **dict.fromkeys(STATUSES, []), "on_track": [{"amount": "12.50", "currency": "EUR"}],
+        **NOTHING, "on_track": [{"amount": "12.50", "currency": "EUR"}],
     }  # fmt: skip
     assert list(found["counts"]) == list(found["arr"]) == STATUSES
 

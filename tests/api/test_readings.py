@@ -77,7 +77,11 @@ def test_the_log_of_an_attribute_based_objective_is_its_metrics(api: Caller, sub
         "/api/objectives",
         customer="external:CRM-1", title="T", completion_type="attribute", metric="csat", baseline=0, target=10,
     )  # fmt: skip
-    assert counts_of(api.post("/api/readings", {"customer": "external:CRM-1", "metric": "csat", "value": 5})) == (1, 0, 0)
+    assert counts_of(api.post("/api/readings", {"customer": "external:CRM-1", "metric": "csat", "value": 5})) == (
+        1,
+        0,
+        0,
+    )
     path = f"/api/objectives/{made['id']}/readings"
     [listed] = api.read(path)["results"]
     assert (listed["metric"], listed["objective"], listed["value"]) == ("csat", None, "5")
@@ -228,7 +232,11 @@ def test_archived_subjects_take_no_reading(api: Caller, subject: Objective) -> N
     api.delete("/api/customers/external:CRM-2")
     response = api.post(
         "/api/readings",
-        [{"objective": gone.pk, "value": 1}, {"objective": other.pk, "value": 1}, {**ROW, "customer": "external:CRM-2"}],
+        [
+            {"objective": gone.pk, "value": 1},
+            {"objective": other.pk, "value": 1},
+            {**ROW, "customer": "external:CRM-2"},
+        ],
     )
     assert rows_of(response) == [(0, "objective", "archived"), (1, "customer", "archived"), (2, "customer", "archived")]
 
@@ -269,7 +277,9 @@ def test_a_batch_moves_the_score_once_it_is_in(api: Caller, subject: Objective) 
 
 
 @pytest.mark.parametrize("count", [1, 300])
-def test_a_batch_costs_the_same_queries(api: Caller, subject: Objective, count: int, django_assert_max_num_queries) -> None:
+def test_a_batch_costs_the_same_queries(
+    api: Caller, subject: Objective, count: int, django_assert_max_num_queries
+) -> None:
     rows = [{**ROW, "observed_at": f"2026-05-04T09:{n // 60:02}:{n % 60:02}Z"} for n in range(count)]
     api.get("/api/metrics")
     with django_assert_max_num_queries(28):

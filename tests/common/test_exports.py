@@ -33,7 +33,7 @@ def cells(text: str, **fields: Any) -> str:
     return rows[1][0]
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])  # noqa: RUF001
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(sign: str) -> None:
     assert cells(f'{sign}cmd|" /C calc"!A0').startswith("'")
 
@@ -43,7 +43,7 @@ def test_blanks_and_invisible_characters_hide_no_formula(text: str) -> None:
     assert cells(text).startswith("'")
 
 
-@pytest.mark.parametrize("text", ["Harbour & Finch", "Crédit, S.A.", 'The "Best"', "a=b", "3-D", "O'Neil; =x", "Ω 数 🙂"])
+@pytest.mark.parametrize("text", ["Harbour & Finch", "Crédit, S.A.", 'The "Best"', "a=b", "3-D", "O'Neil; =x", "Ω 数"])
 def test_ordinary_names_stay_as_they_are(text: str) -> None:
     assert cells(text) == text
 

@@ -34,7 +34,9 @@ GOALS: dict[str, list[tuple[str, str, str, str, bool]]] = {
         ("35", "120", "118", "1", True), ("6.2", "8", "8.1", "1", False), ("4.8", "2.5", "3.9", "1", False),
         ("60", "27", "58", "1", False),
     ],
-    "weights and a fall": [("14", "7", "16", "2.5", False), ("0", "3", "1", "0.000001", True), ("-5", "5", "0", "100", False)],
+    "weights and a fall": [
+        ("14", "7", "16", "2.5", False), ("0", "3", "1", "0.000001", True), ("-5", "5", "0", "100", False),
+    ],
     "thirds": [("0", "3", "1", "1", False), ("0", "3", "1", "1", True), ("0", "3", "2.5", "1", False)],
     "all met": [("0", "10", "10", "1", False), ("10", "0", "-0.000001", "3", False)],
     "activity alone": [("0", "7", "3", "1", True)],
@@ -124,7 +126,7 @@ def test_the_drawer_shows_those_very_numbers(client: Client, account: Account, c
     assert len(fractions) == len(goals)
     for (above, below, _), completion in zip(fractions, completions, strict=True):
         assert completion == rounded(100 * Fraction(difference(above)) / Fraction(difference(below)), 12)
-    rows = dict(re.findall(r"<div(?: class=\"sum\")?><dt>([^<]*)</dt><dd>([^<]*)</dd></div>", html))
+    rows = dict(re.findall(r"<dt>\s*([^<]*?)\s*</dt>\s*<dd>\s*([^<]*?)\s*</dd>", html))
     total = number(rows["Sum"].removesuffix("%"))
     weight = number(rows.get("÷ objectives") or rows["÷ sum of weights"])
     score, shown = rows["Value delivered"].split(", shown as ")
@@ -173,7 +175,7 @@ def test_without_a_score_it_says_what_there_is(client: Client, account: Account,
     assert "Status: the first rule" not in html
 
 
-# ---- status and recency -----------------------------------------------------------------------------------------------
+# ---- status and recency ----------------------------------------------------------------------------------------------
 
 
 def test_the_first_rule_that_fits_decides(account: Account) -> None:
@@ -217,7 +219,7 @@ def test_without_progress_days_run_from_the_start(client: Client, account: Accou
     assert "Days run from first Sunday after the start Sunday 6 Sep 2026, 02:00" in text
 
 
-# ---- where the numbers come from --------------------------------------------------------------------------------------
+# ---- where the numbers come from -------------------------------------------------------------------------------------
 
 
 def test_each_number_names_its_source_time_and_person(client: Client, account: Account, csm: User) -> None:

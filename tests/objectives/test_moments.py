@@ -38,3 +38,9 @@ def test_today_is_the_accounts_day() -> None:
     assert instant_of(day=None, clock=time(1, 0), timezone="Pacific/Auckland", at=NOW) == datetime(
         2026, 11, 17, 12, 0, tzinfo=UTC
     )
+
+
+def test_the_ends_of_the_calendar_are_instants_too() -> None:
+    first = instant_of(day=date.min, clock=time(0, 1), timezone="Pacific/Auckland", at=NOW)
+    last = instant_of(day=date.max, clock=time(23, 59), timezone=NEW_YORK, at=NOW)
+    assert (first, last) == (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))

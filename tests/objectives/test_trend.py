@@ -88,7 +88,7 @@ def test_two_queries(account: Account, django_assert_num_queries: Any) -> None:
         trend(account=account, at=NOW)
 
 
-# ---- the plan ---------------------------------------------------------------------------------------------------------
+# ---- the plan --------------------------------------------------------------------------------------------------------
 
 
 def test_the_plan_is_the_weighted_mean_of_straight_lines(account: Account) -> None:
@@ -120,7 +120,7 @@ def test_the_plan_goes_on_for_eight_weeks_or_until_it_arrives(account: Account, 
     assert (chart.today_x != "") is (ahead > 0)
 
 
-# ---- weeks that changed -----------------------------------------------------------------------------------------------
+# ---- weeks that changed ----------------------------------------------------------------------------------------------
 
 
 def test_restated_and_reconstructed_weeks_say_so(account: Account) -> None:
@@ -171,7 +171,7 @@ def test_fewer_than_two_snapshots_are_told_in_words(client: Client, csm: User, s
     assert "orecast" not in html
 
 
-# ---- the part ---------------------------------------------------------------------------------------------------------
+# ---- the part --------------------------------------------------------------------------------------------------------
 
 
 def test_the_chart_and_the_table_show_the_same_weeks(client: Client, account: Account, csm: User) -> None:

@@ -56,7 +56,7 @@ def part(client: Client, path: str, **query: str) -> str:
     return client.get(path, query, headers=HTMX).content.decode()
 
 
-# ---- the score --------------------------------------------------------------------------------------------------------
+# ---- the score -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_card_agrees_with_the_standing(account: Account, values: list[int | 
     assert (card.measured, len(card.rows)) == (standing.objectives_measured, standing.objectives_total)
 
 
-# ---- status and recency -----------------------------------------------------------------------------------------------
+# ---- status and recency ----------------------------------------------------------------------------------------------
 
 
 def test_recency_runs_from_the_sunday_after_the_last_progress(account: Account) -> None:
@@ -198,7 +198,7 @@ def test_a_young_account_is_new(csm: User, age: int, is_new: bool) -> None:
     assert card_of(account).is_new is is_new
 
 
-# ---- where it came from -----------------------------------------------------------------------------------------------
+# ---- where it came from ----------------------------------------------------------------------------------------------
 
 
 def test_the_course_runs_from_the_snapshots_to_now(account: Account) -> None:
@@ -230,7 +230,7 @@ def test_one_snapshot_is_no_course_yet(account: Account) -> None:
     assert card_of(account, START + timedelta(days=8)).course.line is None
 
 
-# ---- what it costs ----------------------------------------------------------------------------------------------------
+# ---- what it costs ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_the_fragment_costs_the_same_with_one_and_with_twenty_objectives(
     assert counts[0] == counts[1]
 
 
-# ---- the version ------------------------------------------------------------------------------------------------------
+# ---- the version -----------------------------------------------------------------------------------------------------
 
 
 def test_the_version_stands_until_something_shown_changes(account: Account) -> None:
@@ -301,7 +301,7 @@ def test_the_card_polls_every_twenty_seconds_and_asks_the_guard_first(
     assert 'hx-swap="outerHTML"' in root[0]
 
 
-# ---- the page's part --------------------------------------------------------------------------------------------------
+# ---- the page's part -------------------------------------------------------------------------------------------------
 
 
 def test_five_rows_and_a_link_that_names_the_others(client: Client, account: Account, csm: User) -> None:
@@ -428,7 +428,7 @@ def test_only_who_may_edit_sees_how(client: Client, account: Account) -> None:
         assert (update in part(client, f"/accounts/{account.pk}/value-card/")) is may
 
 
-# ---- one new value ----------------------------------------------------------------------------------------------------
+# ---- one new value ---------------------------------------------------------------------------------------------------
 
 
 def test_a_new_value_moves_the_card(client: Client, account: Account, csm: User) -> None:
@@ -447,7 +447,7 @@ def test_a_new_value_moves_the_card(client: Client, account: Account, csm: User)
     assert response.status_code == 200
     assert json.loads(response.headers["HX-Trigger"]) == {"vr:close": "", "vr:changed": ""}
     html = response.content.decode()
-    assert re.search(r'<details class="card vr-fold" id="value-card"[^>]*hx-swap-oob="true"', html)
+    assert re.search(r'<details class="card vr-fold"\s+id="value-card"[^>]*hx-swap-oob="true"', html)
     assert "75<sup>%</sup>" in html
     assert "Onboarding: 75, 75%" in html
     reading = objective.own_readings.latest("id")

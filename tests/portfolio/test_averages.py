@@ -18,9 +18,7 @@ TODAY = date(2026, 11, 18)
 
 def rollup(week: date, average: int | None, *, accounts: int = 10) -> None:
     scored = 0 if average is None else accounts
-    WeekRollup.objects.create(
-        week=week, accounts=accounts, scored=scored, score_sum=Decimal((average or 0) * accounts)
-    )
+    WeekRollup.objects.create(week=week, accounts=accounts, scored=scored, score_sum=Decimal((average or 0) * accounts))
 
 
 def weeks_back(count: int) -> date:

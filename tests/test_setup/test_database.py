@@ -1,5 +1,6 @@
 """The test database itself: what a test may rely on."""
 
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,8 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from tests.plugin import OutsideWorldError
 
 
 def _current_user() -> str:
@@ -76,3 +79,16 @@ def test_the_clock_reaches_later_connections(clock: Callable[[datetime], None]) 
 @pytest.mark.django_db
 def test_the_clock_goes_back() -> None:
     assert abs((_sql_now() - datetime.now(tz=UTC)).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "example.com"])
+def test_nothing_leaves_this_machine(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as outside, pytest.raises(OutsideWorldError):
+        outside.connect((address, 80))
+
+
+def test_this_machine_may_be_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for host in ("127.0.0.1", "localhost"):
+            socket.create_connection((host, server.getsockname()[1])).close()

@@ -24,7 +24,7 @@ from tests.processes import (
 )
 
 SUPERVISOR = [sys.executable, "-m", "valuerealization.supervisor"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run")]  # one data directory, in one test process
 
 Start = Callable[..., Running]
 

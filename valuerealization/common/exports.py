@@ -105,7 +105,11 @@ def _copy(rows: QuerySet[Any, Any], *, quoted: list[str]) -> str:
     select, params = rows.query.sql_with_params()
     connection.ensure_connection()
     bound = sql.SQL(ClientCursor(connection.connection).mogrify(select, params))
-    options = sql.SQL("FORMAT csv, ENCODING 'UTF8'")
+    options: list[sql.Composable] = [sql.SQL("FORMAT csv"), sql.SQL("ENCODING 'UTF8'")]
     if quoted:
-        options += sql.SQL(", FORCE_QUOTE ({})").format(sql.SQL(", ").join(map(sql.Identifier, quoted)))
-    return sql.SQL("COPY ({}) TO STDOUT WITH ({})").format(bound, options).as_string(connection.connection)
+        options.append(sql.SQL("FORCE_QUOTE ({})").format(sql.SQL(", ").join(map(sql.Identifier, quoted))))
+    return (
+        sql.SQL("COPY ({}) TO STDOUT WITH ({})")
+        .format(bound, sql.SQL(", ").join(options))
+        .as_string(connection.connection)
+    )

@@ -14,7 +14,7 @@ class NumberField(forms.DecimalField):
 
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """Read what was typed.
 
         Raises: ValidationError with the code and message of NumberRefused.
@@ -30,7 +30,7 @@ class NumberField(forms.DecimalField):
         """Write a saved number without the zeros of its column; leave typed text as it is."""
         return to_plain(value) if isinstance(value, Decimal) else value
 
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:  # noqa: ARG002
         """Ask phones for digits, and browsers not to complete them."""
         return {"inputmode": "decimal", "autocomplete": "off"}
 

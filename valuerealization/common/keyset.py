@@ -82,32 +82,34 @@ class _Edge:
 def page(queryset: QuerySet[Row], ordering: Ordering, cursor: str | None = None, *, size: int) -> KeysetPage[Row]:
     """Read one page of a list.
 
-    Shape:  one query, whatever the regions; rows that appear or vanish meanwhile never repeat or hide another one.
-            A page that ran out of rows in front gives way to the first one, behind to the last one.
+    Shape:  two queries, whatever the regions: the places by their keys alone, then the rows with all that the queryset
+            adds to them. Rows that appear or vanish meanwhile never repeat or hide another one. A page that ran out of
+            rows in front gives way to the first one, behind to the last one.
     Raises: InvalidCursor.
     """
     if size < 1:
         raise ValueError("a page holds at least one row")
     edge = None if cursor is None else _open(cursor, queryset.model, ordering)
     backward = edge is not None and edge.backward
-    rows = _read(queryset, ordering, edge, backward=backward, limit=size + 1)
-    if backward and len(rows) < size:
+    places = _read(queryset, ordering, edge, backward=backward, limit=size + 1)
+    if backward and len(places) < size:
         edge, backward = None, False
-        rows = _read(queryset, ordering, None, backward=False, limit=size + 1)
-    elif edge is not None and not rows:
+        places = _read(queryset, ordering, None, backward=False, limit=size + 1)
+    elif edge is not None and not places:
         edge, backward = None, True
-        rows = _read(queryset, ordering, None, backward=True, limit=size + 1)
-    has_more = len(rows) > size
-    rows = rows[:size]
+        places = _read(queryset, ordering, None, backward=True, limit=size + 1)
+    has_more = len(places) > size
+    places = places[:size]
     if backward:
-        rows.reverse()
+        places.reverse()
         has_previous, has_next = has_more, edge is not None
     else:
         has_previous, has_next = edge is not None, has_more
+    by_pk = {row.pk: row for row in queryset.filter(pk__in=[place["pk"] for place in places])}
     return KeysetPage(
-        rows=rows,
-        next_cursor=_seal(rows[-1], ordering, backward=False) if rows and has_next else None,
-        previous_cursor=_seal(rows[0], ordering, backward=True) if rows and has_previous else None,
+        rows=[by_pk[place["pk"]] for place in places if place["pk"] in by_pk],
+        next_cursor=_seal(places[-1], queryset.model, ordering, backward=False) if places and has_next else None,
+        previous_cursor=_seal(places[0], queryset.model, ordering, backward=True) if places and has_previous else None,
     )
 
 
@@ -119,31 +121,26 @@ class _Key:
     type: models.Field[Any, Any]
 
 
-class _RowComparison(Func):
-    """SQL's `(a, b) > (x, y)`: what an index on (a, b) can start from."""
-
-    output_field = models.BooleanField()
-
-    def __init__(self, keys: Sequence[_Key], values: Sequence[Any], *, operator: str) -> None:
-        constants = [Value(value, output_field=key.type) for key, value in zip(keys, values, strict=True)]
-        super().__init__(*[F(key.attribute) for key in keys], *constants)
-        self.operator = operator
-
-    def as_sql(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, list[Any]]:  # noqa: ARG002
-        parts = [compiler.compile(expression) for expression in self.get_source_expressions()]
-        texts = [text for text, _ in parts]
-        half = len(texts) // 2
-        left, right = ", ".join(texts[:half]), ", ".join(texts[half:])
-        return f"({left}) {self.operator} ({right})", [param for _, params in parts for param in params]
+def _compare(keys: Sequence[_Key], values: Sequence[Any], *, operator: str) -> Func:
+    """Write SQL's `(a, b) > (x, y)`: what an index on (a, b) can start from."""
+    columns = [F(key.attribute) for key in keys]
+    constants = [Value(value, output_field=key.type) for key, value in zip(keys, values, strict=True)]
+    sides = [
+        Func(*side, template="(%(expressions)s)", output_field=models.BooleanField()) for side in (columns, constants)
+    ]
+    return Func(*sides, template="%(expressions)s", arg_joiner=f" {operator} ", output_field=models.BooleanField())
 
 
-def _read(queryset: QuerySet[Row], ordering: Ordering, edge: _Edge | None, *, backward: bool, limit: int) -> list[Row]:
-    """Read rows from an edge, or from the list's end, in reading direction."""
+def _read(
+    queryset: QuerySet[Any], ordering: Ordering, edge: _Edge | None, *, backward: bool, limit: int
+) -> list[dict[str, Any]]:
+    """Read primary keys and sort keys from an edge, or from the list's end, in reading direction."""
     step = -1 if backward else 1
     numbers = list(range(len(ordering.regions)))[::step]
     if edge is not None:
         numbers = numbers[numbers.index(edge.region) :]
     key_terms = ordering._key_terms(backward=backward)
+    wanted = dict.fromkeys(["pk", _REGION, *(key.attribute for key in _keys(queryset.model, ordering))])
     parts = []
     for number in numbers:
         region = ordering.regions[number]
@@ -151,27 +148,28 @@ def _read(queryset: QuerySet[Row], ordering: Ordering, edge: _Edge | None, *, ba
         if edge is not None and number == edge.region:
             keys = _keys(queryset.model, ordering, region)
             operator = "<" if ordering.is_descending != backward else ">"
-            part = part.filter(_RowComparison(keys, edge.values, operator=operator))
+            part = part.filter(_compare(keys, edge.values, operator=operator))
         part = part.annotate(**{_REGION: Value(number, output_field=models.SmallIntegerField())})
-        parts.append(part.order_by(*key_terms)[:limit])
+        parts.append(part.order_by(*key_terms).values(*wanted)[:limit])
     if len(parts) == 1:
         return list(parts[0])
     by_region = F(_REGION).desc() if backward else F(_REGION).asc()
     return list(parts[0].union(*parts[1:], all=True).order_by(by_region, *key_terms)[:limit])
 
 
-def _keys(model: type[models.Model], ordering: Ordering, region: Region) -> list[_Key]:
+def _keys(model: type[models.Model], ordering: Ordering, region: Region | None = None) -> list[_Key]:
+    """List the keys of an order, or those that tell the rows of a region apart."""
     keys = []
-    for name in ordering.keys[region.constant :]:
+    for name in ordering.keys[region.constant if region else 0 :]:
         field: Any = model._meta.get_field(name)
         kind = field.target_field if field.is_relation else field
         keys.append(_Key(field.attname, getattr(kind, "output_field", kind)))
     return keys
 
 
-def _seal(row: models.Model, ordering: Ordering, *, backward: bool) -> str:
-    number = getattr(row, _REGION)
-    values = [str(getattr(row, key.attribute)) for key in _keys(type(row), ordering, ordering.regions[number])]
+def _seal(place: dict[str, Any], model: type[models.Model], ordering: Ordering, *, backward: bool) -> str:
+    number = place[_REGION]
+    values = [str(place[key.attribute]) for key in _keys(model, ordering, ordering.regions[number])]
     return _SIGNER.sign_object([ordering.name, int(backward), number, values], compress=True)
 
 

@@ -21,14 +21,14 @@ class Command(BaseCommand):
             "--accounts",
             type=int,
             default=len(CUSTOMERS),
-            help=f"how many; any number but {len(CUSTOMERS)} loads generated accounts of five objectives, for measuring",
+            help=f"how many; a number other than {len(CUSTOMERS)} loads generated accounts of five objectives",
         )
         parser.add_argument("--weeks", type=int, default=2, help="weeks of history of generated accounts (default 2)")
         parser.add_argument(
             "--force", action="store_true", help="load into a database that is not the embedded one; nobody can sign in"
         )
 
-    def handle(self, *, accounts: int, weeks: int, force: bool, **options: Any) -> None:
+    def handle(self, *, accounts: int, weeks: int, force: bool, **_options: Any) -> None:
         """Load, unless there is something already."""
         if accounts < 1 or not 1 <= weeks <= 260:
             raise CommandError("--accounts is 1 or more, --weeks from 1 to 260.")

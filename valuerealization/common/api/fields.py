@@ -6,7 +6,7 @@ They read requests and describe both directions in the schema; answers are writt
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -17,7 +17,7 @@ from valuerealization.common.api.values import ValueRefused
 from valuerealization.common.numbers import round_half_up
 
 
-class Strict(serializers.Field):
+class Strict(serializers.Field[Any, Any, Any, Any]):
     """What the fields share: `blank` is what null stands for, where it is allowed."""
 
     default_error_messages = {"required": "This field is required.", "null": "This field may not be null."}
@@ -42,7 +42,6 @@ class Strict(serializers.Field):
             raise serializers.ValidationError(error.detail, error.code) from None
 
 
-@extend_schema_field({"oneOf": [{"type": "string", "examples": ["71.428571"]}, {"type": "number"}]})
 class DecimalField(Strict):
     """A decimal: read as number or string, written as a string without trailing zeros."""
 
@@ -50,22 +49,6 @@ class DecimalField(Strict):
         return values.read_decimal(value)
 
 
-@extend_schema_field(
-    {
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {
-                    "amount": {"type": "string", "examples": ["1250.00"]},
-                    "currency": {"type": "string", "examples": ["USD"]},
-                },
-                "required": ["amount", "currency"],
-            },
-            {"type": "string"},
-            {"type": "number"},
-        ]
-    }
-)
 class MoneyField(Strict):
     """An amount: read as a decimal or as amount and currency, written as both."""
 
@@ -102,11 +85,11 @@ class TextField(Strict, serializers.CharField):
     """Text without the blanks around it."""
 
     def __init__(self, *, max_length: int, is_multiline: bool = False, **options: Any) -> None:
-        self.is_multiline = is_multiline
+        self.longest, self.is_multiline = max_length, is_multiline
         super().__init__(max_length=max_length, **options)
 
     def read(self, value: Any) -> str:
-        return values.read_text(value, longest=self.max_length, is_multiline=self.is_multiline)
+        return values.read_text(value, longest=self.longest, is_multiline=self.is_multiline)
 
 
 class ExternalIdField(Strict, serializers.CharField):
@@ -150,7 +133,6 @@ class CurrencyField(Strict, serializers.CharField):
         return values.read_currency(value)
 
 
-@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string", "examples": ["external:CRM-0042"]}]})
 class ReferenceField(Strict):
     """An id, or `external:` and an integrator's id; written as the id."""
 
@@ -176,7 +158,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Read an object, every error at once."""
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": [_error("Give a JSON object.", "not_an_object")]})
-        errors: dict[str, Any] = {}
+        errors: dict[Any, Any] = {}
         for name in data:
             field = self.fields.get(name)
             if field is None:
@@ -186,7 +168,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         try:
             found = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            errors.update(error.detail)
+            errors.update(cast("dict[str, Any]", error.detail))
         if errors:
             raise serializers.ValidationError(errors)
         return found

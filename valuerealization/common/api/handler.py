@@ -60,7 +60,7 @@ class ProblemHandler(ExceptionHandler):
 
     def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
         """Build the answer; whatever was asked for, a problem is JSON."""
-        request = self.context["request"]
+        request: Any = self.context["request"]
         request.accepted_renderer = ApiRenderer()
         request.accepted_media_type = ApiRenderer.media_type
         return Response(data, status=exc.status_code, headers=self.get_headers(exc), content_type=MEDIA_TYPE)

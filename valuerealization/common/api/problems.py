@@ -38,7 +38,8 @@ class Problem(exceptions.APIException):
     def __init__(
         self, detail: str = "", *, code: str = "", errors: Iterable[FieldError] = (), retry_after: int | None = None
     ) -> None:
-        super().__init__(detail or self.default_detail, code or self.default_code)
+        self.code = code or self.default_code
+        super().__init__(detail or self.default_detail, self.code)
         self.errors = tuple(errors)
         self.wait = retry_after
 

@@ -7,7 +7,6 @@ from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from valuerealization.common.api.parsers import MAX_BODY
@@ -44,7 +43,9 @@ class ApiView(APIView):
     @property
     def actor(self) -> Actor:
         """Name the caller in the audit log."""
-        return self.request.auth.as_actor()  # type: ignore[no-any-return]
+        caller: Any = self.request.auth
+        actor: Actor = caller.as_actor()
+        return actor
 
     def body(self, serializer: type[serializers.Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """Read the body by a serializer.

@@ -1,0 +1,31 @@
+"""`manage.py import_focus FILE`: take in a cloud bill in the FOCUS 1.0 format."""
+
+from argparse import ArgumentParser
+from dataclasses import asdict
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from objectives.imports.focus import FocusRefused, import_focus
+from valuerealization.common.audit import SYSTEM
+
+
+class Command(BaseCommand):
+    help = "Import a FOCUS 1.0 cost export: accounts, daily costs, goals and the weeks they make."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *, file: Path, **_options: object) -> None:
+        """Import the file and say what became of it."""
+        try:
+            done = import_focus(path=file, by=SYSTEM, at=timezone.now())
+        except FocusRefused as error:
+            for line, text in error.errors:
+                self.stderr.write(f"line {line}: {text}")
+            raise CommandError("Nothing was imported.") from error
+        except OSError as error:
+            raise CommandError(f"{file} can't be read: {error.strerror}.") from error
+        for name, count in asdict(done).items():
+            self.stdout.write(f"{name.replace('_', ' ')}: {count}")

@@ -1,0 +1,103 @@
+"""Who may do what: one row for each address and method, one letter for each kind of caller.
+
+    A   a visitor                  L   a leader             KR  an API key that reads
+    C   the account's own CSM      D   an administrator     KW  an API key that writes
+    C2  another CSM
+
+    o  let in: the answer is a page, a redirect to one, or what is wrong with what was sent
+    s  sent to sign in
+    1  401, 3  403, 4  404, 5  405
+
+A method without a row is closed: no caller may get more than a refusal. `PATHS` names an example where an address
+can't be made from the records of the test.
+"""
+
+from typing import Final
+
+CALLERS: Final = ("A", "C", "C2", "L", "D", "KR", "KW")
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+# fmt: off
+#             A    C    C2   L    D    KR   KW
+EVERYBODY = ["o", "o", "o", "o", "o", "o", "o"]
+TEAM      = ["s", "o", "o", "o", "o", "s", "s"]
+OWN       = ["s", "o", "3", "o", "o", "s", "s"]
+READ      = ["1", "o", "o", "o", "o", "o", "o"]
+WRITE     = ["1", "3", "3", "3", "3", "3", "o"]
+NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
+# fmt: on
+
+_PAGE = {"GET": TEAM}
+_FORM = {"GET": TEAM, "POST": TEAM}
+_OWN_FORM = {"GET": OWN, "POST": OWN}
+_OPEN = {"GET": EVERYBODY}
+_OPEN_FORM = {"GET": EVERYBODY, "POST": EVERYBODY}
+_LIST = {"GET": READ, "POST": WRITE}
+_RECORD = {"GET": READ, "PATCH": WRITE}
+
+MATRIX: Final = {
+    # the process
+    "healthz": _OPEN,
+    "readyz": _OPEN,
+    # signing in
+    "account_login": _OPEN_FORM,
+    "account_logout": _OPEN_FORM,
+    "account_inactive": _OPEN,
+    "account_reset_password": _OPEN_FORM,
+    "account_reset_password_done": _OPEN,
+    "account_reset_password_from_key": _OPEN_FORM,
+    "account_reset_password_from_key_done": _OPEN,
+    # people
+    "home": _PAGE,
+    "set_theme": {"POST": TEAM},
+    # accounts
+    "account_list": _PAGE,
+    "account_create": _FORM,
+    "account_detail": _PAGE,
+    "account_objectives": _PAGE,
+    "account_activity": _PAGE,
+    "account_recent": _PAGE,
+    "account_update": _OWN_FORM,
+    "account_archive": _OWN_FORM,
+    "account_restore": {"POST": OWN},
+    # objectives
+    "value_card": _PAGE,
+    "value_trend": _PAGE,
+    "value_explain": _PAGE,
+    "objective_value": _OWN_FORM,
+    "objective_create": _OWN_FORM,
+    "objective_preview": {"POST": OWN},
+    "objective_update": _OWN_FORM,
+    "objective_archive": _OWN_FORM,
+    "objective_restore": _OWN_FORM,
+    "objective_history": _PAGE,
+    "values_update": _OWN_FORM,
+    "values_preview": {"POST": OWN},
+    "metric_create": _FORM,
+    # portfolio
+    "portfolio": _PAGE,
+    "portfolio_explain": _PAGE,
+    "search": _PAGE,
+    # API
+    "api/customers": _LIST,
+    "api/customers/<reference:reference>": {**_RECORD, "DELETE": WRITE},
+    "api/customers/<reference:reference>/value-metrics": {"GET": READ},
+    "api/customers/<reference:reference>/snapshots": {"GET": READ},
+    "api/customers/<reference:reference>/restatements": {"POST": WRITE},
+    "api/objectives": _LIST,
+    "api/objectives/<reference:reference>": {**_RECORD, "DELETE": WRITE},
+    "api/objectives/<reference:reference>/readings": _LIST,
+    "api/metrics": _LIST,
+    "api/metrics/<int:pk>": _RECORD,
+    "api/readings": {"POST": WRITE},
+    "api/portfolio": {"GET": READ},
+    "api/portfolio/trend": {"GET": READ},
+    "api/portfolio/customers.csv": {"GET": READ},
+    "api/schema": {"GET": READ},
+    "api/": {"GET": NOWHERE, "POST": NOWHERE},
+}
+
+PATHS: Final = {
+    "account_reset_password_from_key": "/password/1-no-such-key/",
+    "api/": "/api/no-such-thing",
+}

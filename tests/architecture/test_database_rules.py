@@ -1,0 +1,380 @@
+"""What the database refuses by itself: broken rows, rewritten history, changed tables, other customers' rows."""
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
+from psycopg import errors
+
+from tests.architecture.world import World, make_world
+
+pytestmark = pytest.mark.django_db
+
+APPS = ("common", "accounts", "objectives", "portfolio", "portal")
+APPEND_ONLY = (
+    "common_auditentry", "objectives_metricversion", "objectives_objectiverevision", "objectives_reading",
+)  # fmt: skip
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A row that a constraint refuses: an existing one changed, or a copy of it with changes."""
+
+    table: str
+    values: dict[str, str] = field(default_factory=dict)  # column → SQL expression
+    where: str = "true"
+    is_copy: bool = False
+
+    def statement(self) -> str:
+        """Spell the statement that the database has to refuse."""
+        if not self.is_copy:
+            changes = ", ".join(f"{column} = {value}" for column, value in self.values.items())
+            return f"UPDATE {self.table} SET {changes} WHERE {self.where}"
+        columns = [name for name in writable_columns(self.table) if name != "id" or "id" in self.values]
+        taken = ", ".join(self.values.get(name, name) for name in columns)
+        source = f"SELECT {taken} FROM {self.table} WHERE {self.where} LIMIT 1"
+        return f"INSERT INTO {self.table} ({', '.join(columns)}) {source}"
+
+
+def copy(table: str, where: str = "true", **values: str) -> Broken:
+    return Broken(table, values, where, is_copy=True)
+
+
+def change(table: str, where: str = "true", **values: str) -> Broken:
+    return Broken(table, values, where)
+
+
+VALUE = "completion_type = 'value'"
+OF_METRIC = "metric_id IS NOT NULL"
+BROKEN = {
+    "accounts_account_arr_not_negative": change("accounts_account", arr="-0.01"),
+    "accounts_account_currency_code": change("accounts_account", currency="'eur'"),
+    "accounts_account_external_id_key": copy("accounts_account"),
+    "accounts_account_external_id_null_or_given": change("accounts_account", external_id="''"),
+    "accounts_account_name_given": change("accounts_account", name="''"),
+    "accounts_account_renewal_after_signature": change(
+        "accounts_account", "contract_signed_on IS NOT NULL", renewal_on="contract_signed_on"
+    ),
+    "accounts_account_segment_known": change("accounts_account", segment="'startup'"),
+    "accounts_apikey_prefix_key": copy("accounts_apikey", id="'x'"),
+    "accounts_apikey_scope_known": change("accounts_apikey", scope="'admin'"),
+    "accounts_user_email_key": copy("accounts_user"),
+    "accounts_user_email_lower": change("accounts_user", email="upper(email)"),
+    "accounts_user_role_known": change("accounts_user", role="'owner'"),
+    "accounts_user_theme_known": change("accounts_user", theme="'sepia'"),
+    "accounts_user_groups_user_id_group_id_59c0b32f_uniq": copy("accounts_user_groups"),
+    "accounts_user_user_permi_user_id_permission_id_2ab516c2_uniq": copy("accounts_user_user_permissions"),
+    "common_idempotencyrecord_one_a_key": copy("common_idempotencyrecord"),
+    "objectives_metric_direction_known": change("objectives_metric", direction="'left'"),
+    "objectives_metric_key_key": copy("objectives_metric"),
+    "objectives_metric_key_plain": change("objectives_metric", key="'Two words'"),
+    "objectives_metric_kind_known": change("objectives_metric", kind="'other'"),
+    "objectives_metric_unit_known": change("objectives_metric", unit="'furlongs'"),
+    "objectives_metricversion_unique": copy("objectives_metricversion"),
+    "objectives_objective_attribute_has_metric": change(
+        "objectives_objective", VALUE, metric_id="(SELECT id FROM objectives_metric)"
+    ),
+    "objectives_objective_current_from_reading": change("objectives_objective", "current = 40", reading_id="NULL"),
+    "objectives_objective_done_is_manual": change("objectives_objective", VALUE, done="true"),
+    "objectives_objective_due_after_start": change("objectives_objective", due_on="started_on"),
+    "objectives_objective_external_id_key": copy("objectives_objective", "external_id IS NOT NULL"),
+    "objectives_objective_external_id_null_or_given": change("objectives_objective", external_id="''"),
+    "objectives_objective_kind_known": change("objectives_objective", kind="'other'"),
+    "objectives_objective_manual_not_measured": change(
+        "objectives_objective", "completion_type = 'manual'", current="1", measured_at="now()",
+        reading_id="(SELECT min(id) FROM objectives_reading)",
+    ),
+    "objectives_objective_numeric_has_distance": change("objectives_objective", VALUE, target="baseline"),
+    "objectives_objective_title_given": change("objectives_objective", title="''"),
+    "objectives_objective_unit_known": change("objectives_objective", unit="'furlongs'"),
+    "objectives_objective_weight_in_range": change("objectives_objective", weight="100.000001"),
+    "objectives_reading_confidence_known": copy("objectives_reading", confidence="'sure'"),
+    "objectives_reading_metric_version": copy("objectives_reading", OF_METRIC, metric_version="NULL"),
+    "objectives_reading_one_subject": copy(
+        "objectives_reading", OF_METRIC, objective_id="(SELECT min(id) FROM objectives_objective)"
+    ),
+    "objectives_reading_value_in_range": copy("objectives_reading", value="'NaN'"),
+    "objectives_revision_attribute_has_metric": copy(
+        "objectives_objectiverevision", VALUE, completion_type="'attribute'", number="9"
+    ),
+    "objectives_revision_due_after_start": copy("objectives_objectiverevision", due_on="started_on", number="9"),
+    "objectives_revision_kind_known": copy("objectives_objectiverevision", kind="'other'", number="9"),
+    "objectives_revision_number_unique": copy("objectives_objectiverevision"),
+    "objectives_revision_numeric_has_distance": copy(
+        "objectives_objectiverevision", VALUE, target="baseline", number="9"
+    ),
+    "objectives_revision_unit_known": copy("objectives_objectiverevision", unit="'furlongs'", number="9"),
+    "objectives_revision_weight_in_range": copy("objectives_objectiverevision", weight="0", number="9"),
+    "objectives_snapshot_one_a_week": copy("objectives_snapshot"),
+    "objectives_snapshot_status_known": change("objectives_snapshot", status="'fine'"),
+    "objectives_snapshot_status_with_score": change("objectives_snapshot", status="NULL"),
+    "objectives_snapshot_week_is_sunday": change("objectives_snapshot", week="week + 1"),
+    "objectives_standing_status_with_score": change(
+        "objectives_standing", "value_delivered IS NOT NULL", status="NULL"
+    ),
+}  # fmt: skip
+
+
+def writable_columns(table: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+            " AND attgenerated = '' ORDER BY attnum",
+            [table],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def constraints() -> dict[str, tuple[str, str]]:
+    """Read every check and unique constraint of our tables: name → table, definition."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE contype IN ('c', 'u', 'x') AND connamespace = 'public'::regnamespace"
+            " UNION ALL SELECT indexrelid::regclass::text, indrelid::regclass::text, pg_get_indexdef(indexrelid)"
+            " FROM pg_index JOIN pg_class ON pg_class.oid = indrelid WHERE relnamespace = 'public'::regnamespace"
+            " AND indisunique AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
+        )
+        return {
+            name: (table, definition) for name, table, definition in cursor.fetchall() if table.split("_")[0] in APPS
+        }
+
+
+def counts() -> dict[str, Broken]:
+    """Break each count column, whose check Django makes and names by itself."""
+    found = {}
+    for name, (table, definition) in constraints().items():
+        if match := re.fullmatch(r"CHECK \(\((\w+) >= 0\)\)", definition):
+            values = {match[1]: "-1"}
+            is_copy = table in APPEND_ONLY
+            where = f"{match[1]} IS NOT NULL"
+            found[name] = Broken(table, values, where, is_copy=is_copy)
+    return found
+
+
+def refused_by(statement: str) -> str | None:
+    """Tell which constraint refuses a statement."""
+    with pytest.raises(IntegrityError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    cause = caught.value.__cause__
+    assert isinstance(cause, errors.CheckViolation | errors.UniqueViolation)
+    return cause.diag.constraint_name
+
+
+def test_every_constraint_has_its_violation(world: World) -> None:
+    assert set(constraints()) == set(BROKEN) | set(counts())
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_constraint_refuses(world: World, name: str) -> None:
+    assert refused_by(BROKEN[name].statement()) == name
+
+
+def test_counts_are_never_negative(world: World) -> None:
+    broken = counts()
+    assert len(broken) >= 25
+    assert {name: refused_by(row.statement()) for name, row in broken.items()} == {name: name for name in broken}
+
+
+def test_names_say_app_and_model() -> None:
+    """`app_model_rule`, so that an error names where to look."""
+    ours = [model for model in apps.get_models() if model._meta.app_label in APPS]
+    wrong = {
+        constraint.name
+        for model in ours
+        for constraint in model._meta.constraints
+        if not constraint.name.startswith(f"{model._meta.app_label}_")
+    }
+    assert wrong == set()
+
+
+# --- What the application's role may not do ---
+
+
+def denied(statement: str, *, role: str = "") -> str:
+    """Give PostgreSQL's words of refusal for lack of rights."""
+    taken = f"SET LOCAL ROLE {role};" if role else ""
+    with pytest.raises(ProgrammingError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"{taken} {statement}")
+    assert isinstance(caught.value.__cause__, errors.InsufficientPrivilege)
+    return str(caught.value).splitlines()[0]
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {}", "TRUNCATE {} CASCADE"])
+def test_history_is_not_rewritten(world: World, table: str, statement: str) -> None:
+    assert denied(statement.format(table)) == f"permission denied for table {table}"
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_history_grows(world: World, table: str) -> None:
+    changes = {"objectives_metricversion": {"version": "9"}, "objectives_objectiverevision": {"number": "9"}}
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        before = cursor.fetchone()[0]
+        cursor.execute(copy(table, **changes.get(table, {})).statement())
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone()[0] == before + 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE mine (id int)",
+        "CREATE SCHEMA mine",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE OR REPLACE FUNCTION value_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'",
+        "CREATE INDEX mine ON accounts_account (name)",
+        "CREATE EXTENSION citext",
+        "CREATE ROLE mine",
+        "ALTER TABLE accounts_account ADD COLUMN mine int",
+        "ALTER TABLE objectives_reading DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE objectives_reading NO FORCE ROW LEVEL SECURITY",
+        "DROP POLICY portal ON objectives_objective",
+        "CREATE POLICY mine ON objectives_objective USING (true)",
+        "ALTER TABLE common_auditentry OWNER TO vr_app",
+        "DROP TABLE common_auditentry",
+        "DROP TRIGGER objectives_standing_insert ON accounts_account",
+        "ALTER TABLE accounts_account DISABLE TRIGGER ALL",
+        "TRUNCATE accounts_account CASCADE",
+        "SET ROLE vr_owner",
+        "ALTER ROLE vr_app BYPASSRLS",
+    ],
+)
+def test_application_changes_no_tables(statement: str) -> None:
+    assert re.match(r"permission denied|must be owner", denied(statement))
+
+
+def test_a_grant_to_itself_comes_to_nothing() -> None:
+    """PostgreSQL only warns about it; the rights stay as they were."""
+    with connection.cursor() as cursor:
+        cursor.execute("GRANT UPDATE ON common_auditentry TO vr_app")
+        cursor.execute("SELECT has_table_privilege('vr_app', 'common_auditentry', 'UPDATE')")
+        assert cursor.fetchone() == (False,)
+
+
+def test_application_role_is_bound_by_row_level_security() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolinherit FROM pg_roles"
+            " WHERE rolname IN (current_user, %s) ORDER BY 1",
+            [settings.PORTAL_ROLE],
+        )
+        assert cursor.fetchall() == [
+            ("vr_app", False, False, False, False, False),
+            ("vr_portal", False, False, False, False, True),
+        ]
+        cursor.execute("SELECT pg_has_role(current_user, 'vr_owner', 'MEMBER')")
+        assert cursor.fetchone() == (False,)
+
+
+# --- Row-level security ---
+
+# Scoped by what they hang on; the audit log by rights alone: the portal's role has none there.
+SCOPED_OTHERWISE = {"accounts_account", "objectives_objectiverevision", "objectives_snapshotobjective"}
+NOT_SCOPED = {"common_auditentry"}
+
+
+def test_every_account_scoped_table_enforces_row_security() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'account_id'"
+        )
+        scoped = {name for (name,) in cursor.fetchall()} | SCOPED_OTHERWISE
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+        assert {name for (name,) in cursor.fetchall()} == scoped - NOT_SCOPED
+
+
+def test_portal_role_reads_two_tables_and_writes_none() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname, p.privilege FROM pg_class c CROSS JOIN unnest(%s::text[]) AS p (privilege)"
+            " WHERE c.relkind IN ('r', 'v', 'm', 'p') AND c.relnamespace = 'public'::regnamespace"
+            " AND has_table_privilege(%s, c.oid, p.privilege) ORDER BY 1",
+            [["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"], settings.PORTAL_ROLE],
+        )
+        assert cursor.fetchall() == [("accounts_account", "SELECT"), ("objectives_objective", "SELECT")]
+
+
+def seen(account_id: str | None) -> dict[str, list[str]]:
+    """Read as the portal's role, with the account that a request set (None: it forgot to)."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE vr_portal")
+        if account_id is not None:
+            cursor.execute("SELECT set_config('app.account_id', %s, true)", [account_id])
+        rows = {}
+        for table, column in (("accounts_account", "name"), ("objectives_objective", "title")):
+            cursor.execute(f"SELECT {column} FROM {table} ORDER BY {column}")
+            rows[table] = [value for (value,) in cursor.fetchall()]
+        cursor.execute("RESET ROLE")
+    return rows
+
+
+def test_portal_role_sees_its_own_accounts_shared_objectives(world: World) -> None:
+    own = seen(str(world.account.pk))
+    assert own == {"accounts_account": ["Northwind"], "objectives_objective": ["Manual goal", "Shared goal"]}
+    other = seen(str(world.other_account.pk))
+    assert other == {"accounts_account": ["Contoso"], "objectives_objective": ["Foreign goal"]}
+
+
+@pytest.mark.parametrize("account_id", [None, "", "0", "999999999"])
+def test_portal_role_sees_nothing_without_an_account(world: World, account_id: str | None) -> None:
+    assert seen(account_id) == {"accounts_account": [], "objectives_objective": []}
+
+
+def test_a_setting_left_over_from_an_earlier_transaction_shows_nothing(world: World) -> None:
+    """After SET LOCAL the setting reads as '' for the rest of the session."""
+    seen(str(world.account.pk))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('app.account_id', '', true)")
+    assert seen(None) == {"accounts_account": [], "objectives_objective": []}
+
+
+def test_portal_role_is_refused_on_a_setting_that_is_no_number(world: World) -> None:
+    with pytest.raises(DatabaseError, match="invalid input syntax for type bigint"):
+        seen("1 OR true")
+
+
+def test_archived_objectives_leave_the_portal(world: World) -> None:
+    world.shared.__class__.objects.filter(pk=world.shared.pk).update(archived_at="2026-11-01T00:00Z")
+    assert seen(str(world.account.pk))["objectives_objective"] == ["Manual goal"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1 FROM objectives_reading",
+        "SELECT 1 FROM objectives_snapshot",
+        "SELECT 1 FROM objectives_standing",
+        "SELECT 1 FROM objectives_objectiverevision",
+        "SELECT 1 FROM common_auditentry",
+        "SELECT 1 FROM accounts_user",
+        "SELECT 1 FROM accounts_apikey",
+        "SELECT 1 FROM django_session",
+        "UPDATE objectives_objective SET title = 'x'",
+        "DELETE FROM accounts_account",
+        "INSERT INTO objectives_metric DEFAULT VALUES",
+        "CREATE TABLE mine (id int)",
+    ],
+)
+def test_portal_role_reaches_nothing_else(statement: str) -> None:
+    assert denied(statement, role="vr_portal").startswith("permission denied")
+
+
+def test_the_application_and_the_owner_see_every_row(world: World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM accounts_account")
+        assert cursor.fetchone() == (2,)
+        cursor.execute(
+            "SELECT polrelid::regclass::text, polroles::regrole[]::text FROM pg_policy WHERE polname = 'staff'"
+        )
+        assert {roles for _, roles in cursor.fetchall()} == {"{vr_owner,vr_app}"}

@@ -1,0 +1,90 @@
+"""One of everything: two accounts of two people, with shared and internal objectives, history and keys."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from django.contrib.auth.models import Group, Permission
+
+from accounts.models import Account, ApiKey, User
+from accounts.services import create_api_key
+from objectives.models import (
+    Metric,
+    Objective,
+    ReplacedSnapshot,
+    Restatement,
+    Snapshot,
+    SnapshotObjective,
+    TickRun,
+    WeekRollup,
+)
+from tests.factories import make_account, make_metric, make_objective, make_user, record
+from valuerealization.common.audit import SYSTEM
+from valuerealization.common.models import IdempotencyRecord
+
+AT = datetime(2026, 11, 15, 2, tzinfo=UTC)
+SUNDAY = date(2026, 11, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What was made."""
+
+    owner: User
+    other: User
+    leader: User
+    admin: User
+    account: Account
+    other_account: Account
+    metric: Metric
+    shared: Objective
+    internal: Objective
+    manual: Objective
+    followed: Objective
+    snapshot: Snapshot
+    read_key: str
+    write_key: str
+
+
+def make_world() -> World:
+    """Make it, through the services where there are any."""
+    owner, other = make_user(name="Own Er"), make_user(name="Oth Er")
+    leader, admin = make_user(role="leader"), make_user(role="admin")
+    owner.groups.add(Group.objects.create(name="A group"))
+    owner.user_permissions.add(Permission.objects.earliest("pk"))
+    account = make_account(
+        owner=owner, name="Northwind", external_id="CRM-1", contract_signed_on=date(2026, 1, 1),
+        renewal_on=date(2027, 1, 1), arr=Decimal(1000), segment="enterprise",
+    )  # fmt: skip
+    other_account = make_account(owner=other, name="Contoso", external_id="CRM-2")
+    metric = make_metric(key="tickets")
+    shared = make_objective(account, title="Shared goal", show_in_portal=True, external_id="OBJ-1")
+    internal = make_objective(account, title="Internal goal")
+    manual = make_objective(account, title="Manual goal", completion_type="manual", show_in_portal=True)
+    followed = make_objective(account, title="Followed goal", metric=metric)
+    make_objective(other_account, title="Foreign goal", show_in_portal=True)
+    record(shared, 40)
+    record(metric, 60, account=account)
+    snapshot = Snapshot.objects.create(
+        account=account, week=SUNDAY, boundary_at=AT, known_at=AT, timezone="UTC", taken_at=AT,
+        value_delivered=Decimal(40), status="at_risk", objectives_total=1, objectives_measured=1, objectives_met=0,
+    )  # fmt: skip
+    SnapshotObjective.objects.create(
+        snapshot=snapshot, objective=shared, revision=1, completion_type="value", kind="value", baseline=0, target=100,
+        current=40, completion=40, weight=1, show_in_portal=True,
+    )  # fmt: skip
+    restatement = Restatement.objects.create(
+        account=account, from_week=SUNDAY, to_week=SUNDAY, reason="Late history", requested_by="System"
+    )
+    ReplacedSnapshot.objects.create(restatement=restatement, account=account, week=SUNDAY, snapshot={}, objectives=[])
+    WeekRollup.objects.create(week=SUNDAY, accounts=1, scored=1, score_sum=40, at_risk=1)
+    TickRun.objects.create(started_at=AT, due=1, moved=1)
+    IdempotencyRecord.objects.create(actor_id="x", key="k", fingerprint="f", status=201)
+    keys: dict[str, str] = {}
+    for scope in ("read", "write"):
+        _, keys[scope] = create_api_key(name=scope, scope=scope, by=SYSTEM)
+    assert ApiKey.objects.count() == 2
+    return World(
+        owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
+        keys["read"], keys["write"],
+    )  # fmt: skip

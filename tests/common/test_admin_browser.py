@@ -1,0 +1,88 @@
+"""The admin in a real browser, under the product's own content security policy: nothing is relaxed for it."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.architecture.world import World, make_world
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; install it with: apt-get install chromium"),
+]
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture
+def visit(world: World, live_server: object) -> Iterator[Page]:
+    """Open a page as an administrator; at its end nothing may have been blocked, missing or broken."""
+    client = Client()
+    client.force_login(world.admin, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    origin, faults = str(live_server), []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(base_url=origin)
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": origin}])
+        page = context.new_page()
+        page.on("console", lambda message: message.type in {"error", "warning"} and faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.status} {answer.url}"))
+        yield page
+        browser.close()
+    assert faults == []
+
+
+def test_every_page_keeps_to_the_policy(visit: Page) -> None:
+    for model, site in admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        answer = visit.goto(reverse(f"{name}_changelist"))
+        assert answer is not None
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        if (row := visit.locator("#result_list tbody th a").first).count():
+            row.click()
+            expect(visit.locator("#content h1")).to_be_visible()
+        if site.__class__.has_add_permission is admin.ModelAdmin.has_add_permission:
+            visit.goto(reverse(f"{name}_add"))
+            expect(visit.locator("#content h1")).to_be_visible()
+
+
+def test_an_account_is_changed_with_the_admins_own_widgets(visit: Page, world: World) -> None:
+    visit.goto(reverse("admin:accounts_account_change", args=[world.account.pk]))
+    visit.locator(".field-owner .select2-selection").click()
+    visit.locator(".select2-search__field").fill("Oth")
+    visit.get_by_role("option", name="Oth Er").click()
+    visit.locator(".field-went_live_on .date-icon").click()
+    visit.locator(".calendarbox:visible a", has_text="15").first.click()
+    expect(visit.locator("#id_went_live_on")).not_to_have_value("")
+    visit.get_by_role("button", name="Save", exact=True).click()
+    expect(visit.locator(".messagelist .success")).to_contain_text("was changed successfully")
+    visit.goto(reverse("admin:accounts_account_change", args=[world.account.pk]))
+    visit.get_by_role("link", name="View on site").click()
+    visit.wait_for_url("**/accounts/*/")
+
+
+def test_a_new_key_is_shown_once(visit: Page) -> None:
+    visit.goto(reverse("admin:accounts_apikey_add"))
+    visit.get_by_label("Name").fill("CRM sync")
+    visit.get_by_label("Scope").select_option("write")
+    visit.get_by_role("button", name="Save", exact=True).click()
+    secret = visit.get_by_label("Key").input_value()
+    assert secret.startswith("vr_")
+    visit.get_by_role("link", name="All API keys").click()
+    expect(visit.locator("#result_list")).to_contain_text("CRM sync")
+    assert secret not in visit.content()

@@ -1,0 +1,217 @@
+"""The FOCUS import held against an independent computation over the real sample (FinOps Foundation, CC BY 4.0)."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Account
+from objectives.imports.focus import FocusImported, FocusRefused, import_focus
+from objectives.models import Objective, Reading, Snapshot
+from objectives.services.restatements import verify
+from tests.factories import sql_now
+from valuerealization.common.audit import SYSTEM
+
+pytestmark = pytest.mark.django_db
+
+SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "focus_1_0_sample.csv"
+MICRO = Decimal("0.000001")
+Sums = dict[tuple[str, date, str], Decimal]
+
+
+def sums_of_sample() -> Sums:
+    """Add the charges up, without the product's code."""
+    sums: Sums = defaultdict(Decimal)
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            day = date.fromisoformat(row["ChargePeriodStart"][:10])
+            sums[row["SubAccountId"], day, "billed_cost"] += Decimal(row["BilledCost"])
+            sums[row["SubAccountId"], day, "effective_cost"] += Decimal(row["EffectiveCost"])
+    return sums
+
+
+@pytest.fixture(scope="module")
+def sums() -> Sums:
+    assert SAMPLE.exists(), f"{SAMPLE} is missing: the tests need the shared data beside the project"
+    return sums_of_sample()
+
+
+@pytest.fixture
+def imported() -> FocusImported:
+    return import_focus(path=SAMPLE, by=SYSTEM, at=sql_now())
+
+
+def stored(value: Decimal) -> Decimal:
+    return value.quantize(MICRO, ROUND_HALF_EVEN)
+
+
+def goals_of(sums: Sums) -> dict[str, tuple[date, Decimal, Decimal, Decimal]]:
+    """Work out, per sub-account with a goal: first day, baseline, target and the last day's value."""
+    goals = {}
+    by_account: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+    for (sub_account, day, metric), total in sums.items():
+        if metric == "billed_cost":
+            by_account[sub_account].append((day, stored(total)))
+    for sub_account, days in by_account.items():
+        days.sort()
+        first_day, baseline = days[0]
+        target = stored(baseline * Decimal("0.8"))
+        if len({value for _, value in days}) > 1 and baseline != 0 and target != baseline:
+            goals[sub_account] = (first_day, baseline, target, days[-1][1])
+    return goals
+
+
+def test_counts(imported: FocusImported, sums: Sums) -> None:
+    assert (imported.charges, imported.skipped) == (1000, 0)
+    assert (
+        imported.accounts == imported.accounts_created == Account.objects.count() == len({key[0] for key in sums}) == 73
+    )
+    assert imported.readings_created == Reading.objects.count() == len(sums)
+    assert imported.rounded == sum(total != stored(total) for total in sums.values())
+    assert imported.objectives_created == Objective.objects.count() == len(goals_of(sums))
+
+
+def test_every_daily_sum(imported: FocusImported, sums: Sums) -> None:
+    readings = Reading.objects.select_related("account", "metric")
+    found = {(r.account.external_id, r.observed_at, r.metric.key if r.metric else ""): r.value for r in readings}
+
+    assert found == {
+        (sub_account, datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC), metric): stored(total)
+        for (sub_account, day, metric), total in sums.items()
+    }
+
+
+def test_every_goal_and_its_completion(imported: FocusImported, sums: Sums) -> None:
+    found = {
+        goal.account.external_id: (goal.started_on, goal.baseline, goal.target, goal.current, goal.completion)
+        for goal in Objective.objects.select_related("account")
+    }
+    expected = {}
+    for sub_account, (day, baseline, target, last) in goals_of(sums).items():
+        with localcontext(prec=100):
+            completion = ((last - baseline) * 100 / (target - baseline)).quantize(Decimal("1e-12"), ROUND_HALF_UP)
+        expected[sub_account] = (day, baseline, target, last, completion)
+
+    assert found == expected
+
+
+def test_history_is_rebuilt_week_by_week(imported: FocusImported, sums: Sums) -> None:
+    goals = goals_of(sums)
+    now = sql_now()
+    expected = {}
+    for sub_account, (first_day, baseline, target, _) in goals.items():
+        sunday = first_day + timedelta(days=(6 - first_day.weekday()) % 7)
+        while (boundary := datetime(sunday.year, sunday.month, sunday.day, 2, tzinfo=UTC)) <= now:
+            days = [
+                (day, stored(total))
+                for (account, day, metric), total in sums.items()
+                if account == sub_account and metric == "billed_cost"
+                and datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC) <= boundary
+            ]  # fmt: skip
+            if days:
+                with localcontext(prec=100):
+                    completion = (max(days)[1] - baseline) * 100 / (target - baseline)
+                    score = completion.quantize(Decimal("1e-12"), ROUND_HALF_UP).quantize(MICRO, ROUND_HALF_UP)
+                expected[sub_account, sunday] = (score, True)
+            sunday += timedelta(weeks=1)
+
+    fields = ("account__external_id", "week", "value_delivered", "reconstructed")
+    assert {(a, week): facts for a, week, *facts in Snapshot.objects.values_list(*fields)} == {
+        key: list(facts) for key, facts in expected.items()
+    }
+    assert imported.weeks_added == len(expected)
+    assert verify() == []
+
+
+def test_a_second_import_changes_nothing(imported: FocusImported) -> None:
+    before = list(Snapshot.objects.order_by("id").values())
+
+    again = import_focus(path=SAMPLE, by=SYSTEM, at=sql_now())
+
+    assert again.readings_unchanged == imported.readings_created
+    assert (again.accounts_created, again.readings_created, again.readings_superseded) == (0, 0, 0)
+    assert (again.objectives_created, again.weeks_added, again.weeks_restated) == (0, 0, 0)
+    assert list(Snapshot.objects.order_by("id").values()) == before
+
+
+HEADER = "SubAccountId,SubAccountName,ChargePeriodStart,BillingCurrency,BilledCost,EffectiveCost"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    def to_file(text: str) -> Path:
+        path = tmp_path / "bill.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return to_file
+
+
+def test_one_corrected_row_supersedes_one_reading(write: Any) -> None:
+    rows = [f"A,Acme,2024-09-0{day} 10:00:00,EUR,{10 - day},NULL" for day in (1, 2, 3)]
+    import_focus(path=write("\n".join([HEADER, *rows])), by=SYSTEM, at=sql_now())
+    corrected = [*rows[:2], "A,Acme,2024-09-03 10:00:00,EUR,6.5,NULL"]
+
+    done = import_focus(path=write("\n".join([HEADER, *corrected])), by=SYSTEM, at=sql_now())
+
+    assert (done.readings_created, done.readings_unchanged, done.readings_superseded) == (0, 5, 1)
+    goal = Objective.objects.get()
+    assert (goal.baseline, goal.target, goal.current) == (9, Decimal("7.2"), Decimal("6.5"))
+    assert goal.account.currency == "EUR"
+    assert done.weeks_restated > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("", 1, "header needs"),
+        ("a,b\n1,2", 1, "header needs"),
+        (f"{HEADER},BilledCost\n", 1, "BilledCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1", 2, "cells"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,one,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,NaN,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1,Infinity", 2, "EffectiveCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,\u0661,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,1e20,USD,1,1", 2, "ChargePeriodStart"),
+        (f"{HEADER}\nA,Acme,2024-09-01,dollars,1,1", 2, "BillingCurrency"),
+        (f"{HEADER}\n{'A' * 200},Acme,2024-09-01,USD,1,1", 2, "SubAccountId"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1,1\nA,Acme,2024-09-01,EUR,1,1", 1, "several currencies"),
+        (f'{HEADER}\nA,"Acme,2024-09-01,USD,1,1', 2, "CSV"),
+    ],
+)
+def test_a_bad_file_is_refused_whole(write: Any, text: str, line: int, part: str) -> None:
+    with pytest.raises(FocusRefused) as refused:
+        import_focus(path=write(text), by=SYSTEM, at=sql_now())
+
+    assert refused.value.errors[0][0] == line
+    assert part in refused.value.errors[0][1]
+    assert Account.objects.count() == Reading.objects.count() == 0
+
+
+def test_one_bad_line_at_the_end_saves_nothing(write: Any) -> None:
+    rows = "\n".join(f"A{n},Acme,2024-09-01,USD,{n},1" for n in range(50))
+    error = StringIO()
+
+    with pytest.raises(CommandError, match="Nothing was imported"):
+        call_command("import_focus", str(write(f"{HEADER}\n{rows}\nB,Acme,2024-09-01,USD,x,1")), stderr=error)
+
+    assert error.getvalue().startswith("line 52: BilledCost")
+    assert Account.objects.count() == 0
+
+
+def test_a_header_alone_is_an_empty_bill(write: Any) -> None:
+    done = import_focus(path=write(f"{HEADER}\n"), by=SYSTEM, at=sql_now())
+
+    assert (done.charges, done.accounts, done.readings_created) == (0, 0, 0)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(CommandError, match=r"nowhere\.csv can't be read"):
+        call_command("import_focus", "nowhere.csv")
