@@ -1,5 +1,8 @@
 """Change accounts, people and keys. The only writers of them, each in one transaction with its audit entry."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +20,7 @@ FIELDS = (
 )  # fmt: skip
 
 
+BATCH = 1000
 PERSON_FIELDS = ("email", "name", "role", "is_active")
 KEY_FIELDS = ("name", "scope", "expiry_date", "revoked")
 
@@ -27,6 +31,32 @@ class AccountRefused(ValidationError):
 
 class UserRefused(ValidationError):
     """A person was not saved; `message_dict` names the fields and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as a file or a list has it: `fields` holds what was given, `index` names the row in errors."""
+
+    index: int
+    external_id: str
+    fields: Mapping[str, Any]
+
+
+class AccountRowsRefused(ValueError):
+    """Some rows can't be saved, so none was; `errors` holds (index, field, message)."""
+
+    def __init__(self, errors: Sequence[tuple[int, str, str]]) -> None:
+        super().__init__(f"{len(errors)} errors")
+        self.errors = tuple(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRows:
+    """What became of the rows."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
 
 
 def create_account(*, by: Actor, is_demo: bool = False, **fields: Any) -> Account:
@@ -63,6 +93,34 @@ def update_account(*, account: Account, by: Actor, at: datetime, **fields: Any) 
             _save(locked)
             audit.record(by=by, action="account.updated", subject=locked, account_id=locked.pk, details=changed)
     return locked
+
+
+def save_accounts(*, rows: Sequence[AccountRow], by: Actor, at: datetime) -> SavedRows:
+    """Add or change many accounts, found by their external id, in a handful of statements; all or none.
+
+    Raises: AccountRowsRefused with every reason.
+    """
+    with transaction.atomic():
+        ids = [row.external_id for row in rows]
+        stored = {str(account.external_id): account for account in Account.objects.filter(external_id__in=ids).lock()}
+        new: list[Account] = []
+        changed: list[tuple[Account, dict[str, list[Any]]]] = []
+        errors: list[tuple[int, str, str]] = []
+        for row in rows:
+            before = stored.get(row.external_id)
+            account = Account(external_id=row.external_id) if before is None else copy(before)
+            for name, value in row.fields.items():
+                setattr(account, name, value)
+            errors += [(row.index, *reason) for reason in _reasons(account)]
+            if before is None:
+                new.append(account)
+            elif changes := audit.changes(_values(before), _values(account)):
+                account.updated_at = at
+                changed.append((account, changes))
+        if errors:
+            raise AccountRowsRefused(errors)
+        _write_accounts(new, changed, by=by)
+    return SavedRows(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 
 def archive_account(*, account: Account, by: Actor, at: datetime) -> Account:
@@ -195,6 +253,41 @@ def _save(account: Account) -> None:
             raise
         taken = ValidationError("Another account has this external id.", code="unique")
         raise AccountRefused({"external_id": taken}) from error
+
+
+def _reasons(account: Account) -> Iterator[tuple[str, str]]:
+    """List why an account can't be saved, as (field, message), without asking the database."""
+    try:
+        account.clean_fields(exclude=["owner"])
+    except ValidationError as error:
+        for name, items in error.error_dict.items():
+            yield name, " ".join(message for item in items for message in item.messages)
+        return
+    signed, renewal = account.contract_signed_on, account.renewal_on
+    if signed and renewal and renewal <= signed:
+        yield "renewal_on", "Choose a renewal date after the day the contract was signed."
+
+
+def _write_accounts(
+    new: Sequence[Account], changed: Sequence[tuple[Account, dict[str, list[Any]]]], *, by: Actor
+) -> None:
+    Account.objects.bulk_create(new, batch_size=BATCH)
+    names = sorted({name for _account, changes in changed for name in changes})
+    if changed:
+        Account.objects.bulk_update(
+            [account for account, _changes in changed], [*names, "updated_at"], batch_size=BATCH
+        )
+    created = (
+        (account, {name: [None, value] for name, value in _values(account).items() if value not in (None, "")})
+        for account in new
+    )
+    audit.record_many(
+        [
+            audit.entry(by=by, action=action, subject=account, account_id=account.pk, details=details)
+            for action, several in (("account.created", created), ("account.updated", changed))
+            for account, details in several
+        ]
+    )
 
 
 def _values(account: Account) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 import time_machine
@@ -17,6 +18,12 @@ from pytest_django import DjangoDbBlocker
 from tests import database
 from valuerealization import celery  # noqa: F401 - as every entry point does
 from valuerealization.embedded import Postgres
+
+# How fast this machine is today is no property of ours.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

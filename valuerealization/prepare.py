@@ -16,16 +16,22 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
+from valuerealization.embedded.locks import locked
+
 
 def main(arguments: list[str]) -> int:
     """Prepare, and report on the pipe whether there is a demo portfolio to sign in to."""
     import valuerealization.celery  # noqa: F401
 
     django.setup()
-    migrate()
-    call_command("check", tags=["database"], databases=["default"], stdout=io.StringIO())
-    collect_static_files()
-    has_demo = prepare_demo()
+    # Two that start at once take turns: the second finds everything done.
+    locks = settings.VAR_DIR / "locks"
+    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(locks / "prepare"):
+        migrate()
+        call_command("check", tags=["database"], databases=["default"], stdout=io.StringIO())
+        collect_static_files()
+        has_demo = prepare_demo()
     if arguments:
         with os.fdopen(int(arguments[0]), "w") as report:
             json.dump({"demo": has_demo, "hosts": settings.ALLOWED_HOSTS}, report)

@@ -39,6 +39,31 @@ def check_objective(
 
     Raises: ObjectiveRefused with every reason.
     """
+    is_measured = stored is not None and Reading.objects.filter(objective=stored).exists()
+    reasons = reasons_against(
+        objective=objective, current=current, at=at, stored=stored, is_measured=is_measured, is_history=is_history
+    )
+    try:
+        objective.validate_unique(exclude=["account", "owner", "metric"])
+    except ValidationError as error:
+        reasons += _as_refusals(error)
+    if reasons:
+        raise ObjectiveRefused(reasons)
+
+
+def reasons_against(
+    *,
+    objective: Objective,
+    current: Decimal | None,
+    at: datetime,
+    stored: Objective | None,
+    is_measured: bool,
+    is_history: bool = False,
+) -> list[Refusal]:
+    """List why a definition can't be saved, as far as that can be told without asking the database.
+
+    Shape:  `is_measured` tells whether the objective has a reading of its own; `stored` is it as it stands.
+    """
     draft = Draft(
         completion_type=objective.completion_type,
         baseline=objective.baseline,
@@ -51,22 +76,24 @@ def check_objective(
         started_on=objective.started_on,
         due_on=objective.due_on,
         done=objective.done,
-        has_measurement=stored is not None and Reading.objects.filter(objective=stored).exists(),
+        has_measurement=is_measured,
         former_due_on=stored.due_on if stored else None,
     )
     reasons = list(refusals(draft, today=local_day(at, objective.account.timezone), is_history=is_history))
     named = {reason.field for reason in reasons}
     try:
-        objective.full_clean(exclude=["account", "owner", "metric"], validate_constraints=False)
+        objective.clean_fields(exclude=["account", "owner", "metric"])
     except ValidationError as error:
-        reasons += [
-            Refusal(name, item.code or "invalid", " ".join(item.messages))
-            for name, items in error.error_dict.items()
-            for item in items
-            if name not in named
-        ]
-    if reasons:
-        raise ObjectiveRefused(reasons)
+        reasons += [reason for reason in _as_refusals(error) if reason.field not in named]
+    return reasons
+
+
+def _as_refusals(error: ValidationError) -> list[Refusal]:
+    return [
+        Refusal(name, item.code or "invalid", " ".join(item.messages))
+        for name, items in error.error_dict.items()
+        for item in items
+    ]
 
 
 def create_objective(
@@ -88,7 +115,7 @@ def create_objective(
         objective = Objective(account=account, **fields)
         if objective.started_on is None:
             objective.started_on = local_day(at, account.timezone)
-        _complete(objective)
+        complete(objective=objective)
         check_objective(objective=objective, current=current, at=at, stored=None, is_history=is_history)
         _check_account(account)
         _save(objective)
@@ -98,7 +125,7 @@ def create_objective(
             action="objective.created",
             subject=objective,
             account_id=account.pk,
-            details={name: [None, value] for name, value in _values(objective).items() if value not in (None, "")},
+            details={name: [None, value] for name, value in values_of(objective=objective).items() if value not in (None, "")},
         )
         _apply(objective, current=current, confidence=confidence, by=by, at=at)
     objective.refresh_from_db()
@@ -127,12 +154,12 @@ def update_objective(
         objective.account = account
         for name, value in fields.items():
             setattr(objective, name, value)
-        _complete(objective)
+        complete(objective=objective)
         check_objective(objective=objective, current=current, at=at, stored=stored, is_history=is_history)
         _check_account(account)
-        changed = audit.changes(_values(stored), _values(objective))
+        changed = audit.changes(values_of(objective=stored), values_of(objective=objective))
         if changed:
-            definition_changed = _definition(stored) != _definition(objective)
+            definition_changed = definition_of(objective=stored) != definition_of(objective=objective)
             if definition_changed:
                 objective.revision = stored.revision + 1
             objective.updated_at = at
@@ -184,7 +211,7 @@ def _set_archived(
     return objective
 
 
-def _complete(objective: Objective) -> None:
+def complete(*, objective: Objective) -> None:
     """Fill in what follows from other fields."""
     if objective.external_id == "":
         objective.external_id = None
@@ -221,7 +248,7 @@ def _revise(objective: Objective, *, by: Actor, reason: str) -> None:
         archived=objective.archived_at is not None,
         changed_by=by.name,
         reason=reason[:300],
-        **_definition(objective),
+        **definition_of(objective=objective),
     )
     Objective.objects.filter(pk=objective.pk).update(revised_at=revision.valid_from)
 
@@ -244,11 +271,13 @@ def _apply(objective: Objective, *, current: Decimal | None, confidence: str, by
         refresh_standings(account_ids=[objective.account_id], at=at)
 
 
-def _definition(objective: Objective) -> dict[str, Any]:
+def definition_of(*, objective: Objective) -> dict[str, Any]:
+    """Give the fields that a revision keeps."""
     return {name: getattr(objective, name) for name in Objective.definition_fields()}
 
 
-def _values(objective: Objective) -> dict[str, Any]:
+def values_of(*, objective: Objective) -> dict[str, Any]:
+    """Give the fields that a person or an integrator writes, people and metrics by id."""
     return {name: getattr(objective, f"{name}_id" if name in {"metric", "owner"} else name) for name in FIELDS}
 
 

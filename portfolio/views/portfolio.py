@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from accounts.models import Segment, User
-from objectives.queries.lists import NONE, Column, ParameterError
+from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
 from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import averages, rows, summary
@@ -139,7 +139,8 @@ def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> d
         "headings": {column.value: address.heading(column) for column in Column},
         "order_name": ORDER_NAMES[address.ordering],
         "kpi_inputs": address.hidden("status"),
-        "filter_inputs": address.hidden("search", "status", "owner", "segment", "value_min", "value_max"),
+        "filter_inputs": address.hidden("search", "status", "owner", "segment", "value_min", "value_max", "ordering"),
+        "order_options": _order_options(address.ordering),
         "status_options": _status_options(address),
         "owner_options": people,
         "segment_options": [*Segment.choices, (NONE, "No segment")],
@@ -170,6 +171,14 @@ def _months(parameters: QueryDict) -> int:
 def _chips(address: ListAddress, people: list[User]) -> list[Any]:
     names = {person.email: str(person) for person in people}
     return address.chips(owner_name=names.get(address.filter.owner, ""))
+
+
+def _order_options(chosen: str) -> list[dict[str, Any]]:
+    """List the orders to choose from where the table has no headings to click: on phones."""
+    return [
+        {"value": "" if name == DEFAULT_ORDERING else name, "label": label, "is_chosen": name == chosen}
+        for name, label in ORDER_NAMES.items()
+    ]
 
 
 def _status_options(address: ListAddress) -> list[dict[str, Any]]:

@@ -339,6 +339,7 @@ def test_it_is_not_mixed_with_accounts_of_your_own() -> None:
     assert list(Account.objects.values_list("name", flat=True)) == ["Ours"]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @override_settings(EMBEDDED=False)
 def test_a_real_database_wants_to_be_asked_twice_and_gets_no_password() -> None:

@@ -46,7 +46,7 @@ def start(var_dir: Path, port: int) -> Generator[Start, None, None]:
     started: list[Running] = []
 
     def run(command: list[str] = SUPERVISOR, **changes: str) -> Running:
-        environment = clean_environment(VAR_DIR=str(var_dir), PORT=str(port), **{"VR_DEMO": "0", **changes})
+        environment = clean_environment(**{"VAR_DIR": str(var_dir), "PORT": str(port), "VR_DEMO": "0", **changes})
         started.append(Running(command, environment=environment))
         return started[-1]
 
@@ -56,11 +56,17 @@ def start(var_dir: Path, port: int) -> Generator[Start, None, None]:
     wait_for(lambda: not processes_of(var_dir), "no process is left", seconds=10)
 
 
-def test_serves_and_stops_at_sigterm(start: Start, var_dir: Path, port: int) -> None:
+def test_two_at_once_serve_and_stop_at_sigterm(start: Start, var_dir: Path, port: int) -> None:
     running = start(VR_DEMO="1")
-    running.wait_for_line(f"Ready: http://127.0.0.1:{port}/")
-    running.wait_for_line("Sign in as csm@example.com, leader@example.com, admin@example.com; the password is demo.")
-    assert running.text.count("Loading the demo portfolio") == 1
+    other_port = free_port()
+    other = start(VR_DEMO="1", PORT=str(other_port))
+    for each, its_port in ((running, port), (other, other_port)):
+        each.wait_for_line(f"Ready: http://127.0.0.1:{its_port}/")
+        each.wait_for_line("Sign in as csm@example.com, leader@example.com, admin@example.com; the password is demo.")
+    assert (running.text + other.text).count("Making the tables") == 1
+    assert (running.text + other.text).count("Loading the demo portfolio") == 1
+    other.process.terminate()
+    assert other.wait() == 0
 
     status, headers, body = get(port, "/readyz", X_Request_ID="from-the-proxy-1")
     assert (status, headers["x-request-id"]) == (200, "from-the-proxy-1")
@@ -83,7 +89,7 @@ def test_serves_and_stops_at_sigterm(start: Start, var_dir: Path, port: int) -> 
     running.process.terminate()
     assert running.wait() == 0
     assert processes_of(var_dir) == {}
-    assert {line.split(" ")[0] for line in running.lines} >= {"Starting", "setup", "beat", "worker", "Ready:"}
+    assert {line.split(" ")[0] for line in running.lines} >= {"Starting", "beat", "worker", "Ready:"}
     assert "Traceback" not in running.text
 
 

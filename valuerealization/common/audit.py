@@ -1,7 +1,7 @@
 """Write the audit log. Every service calls `record` inside the transaction of the change it describes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,22 @@ def record(
 
     Shape: `action` is `noun.verb_past`, e.g. `objective.created`; `details` is JSON, changed fields as [before, after].
     """
-    return AuditEntry.objects.create(
+    written = entry(by=by, action=action, subject=subject, account_id=account_id, label=label, details=details)
+    written.save(force_insert=True)
+    return written
+
+
+def entry(
+    *,
+    by: Actor,
+    action: str,
+    subject: models.Model,
+    account_id: int | None = None,
+    label: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> AuditEntry:
+    """Write out an entry without adding it, for many to be added at once."""
+    return AuditEntry(
         actor_kind=by.kind,
         actor_id=by.id,
         actor_name=by.name[:200],
@@ -49,6 +64,11 @@ def record(
         subject_label=(label or str(subject))[:300],
         details=_jsonable(details or {}),
     )
+
+
+def record_many(entries: Iterable[AuditEntry]) -> None:
+    """Add entries that `entry` wrote out."""
+    AuditEntry.objects.bulk_create(entries, batch_size=1000)
 
 
 def request_id() -> str:
