@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 NOON: Final = time(12, 0)
 
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
 
 def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datetime) -> datetime:
     """Read when something was observed.
@@ -25,6 +28,5 @@ def instant_of(*, day: date | None, clock: time | None, timezone: str, at: datet
     try:
         moment = datetime.combine(day or today, clock or NOON, tzinfo=zone).astimezone(UTC)
     except OverflowError:
-        end = datetime.min if day is not None and day.year == 1 else datetime.max
-        return end.replace(tzinfo=UTC)
+        return _FIRST if day is not None and day.year == 1 else _LAST
     return min(moment, at) if clock is None and day == today else moment

@@ -1,8 +1,7 @@
 """A new metric."""
 
-from typing import Any
-
 from django import forms
+from django.http import QueryDict
 
 from objectives.models import Direction, Kind, Metric
 from objectives.services.metrics import MetricRefused
@@ -21,9 +20,9 @@ class MetricForm(forms.ModelForm[Metric]):
         }
         widgets = {"methodology": forms.Textarea(attrs={"rows": 3})}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None) -> None:
         # It opens over an objective's form, whose fields have the same names.
-        super().__init__(*args, auto_id="id_metric_%s", **kwargs)
+        super().__init__(data, auto_id="id_metric_%s")
         self.fields["direction"].initial, self.fields["kind"].initial = Direction.UP, Kind.VALUE
 
     def refuse(self, refused: MetricRefused) -> None:

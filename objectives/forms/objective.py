@@ -25,7 +25,8 @@ _NOT_FOR: Final = {
     CompletionType.VALUE: ("metric", "done"),
     CompletionType.ATTRIBUTE: ("unit", "unit_label", "current", "done", "source", "confidence"),
     CompletionType.MANUAL: (
-        "metric", "unit", "unit_label", "baseline", "current", "target", "source", "confidence", "methodology", "weight",
+        "metric", "unit", "unit_label", "baseline", "current", "target", "source", "confidence", "methodology",
+        "weight",
     ),
 }  # fmt: skip
 _NUMBERS: Final = ("baseline", "current", "target", "weight")
@@ -130,7 +131,7 @@ class ObjectiveForm(forms.Form):
         return " ".join(str(self.cleaned_data["title"]).split())
 
     def clean(self) -> dict[str, Any]:
-        """Leave out what does not apply; say that a measured value can't be emptied, since readings are only added to."""
+        """Leave out what does not apply; a measured value can't be emptied, since readings are only added to."""
         data = super().clean() or self.cleaned_data
         for name in _NOT_FOR[CompletionType(data.get("completion_type") or self.initial["completion_type"])]:
             data.pop(name, None)

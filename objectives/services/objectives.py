@@ -125,7 +125,9 @@ def create_objective(
             action="objective.created",
             subject=objective,
             account_id=account.pk,
-            details={name: [None, value] for name, value in values_of(objective=objective).items() if value not in (None, "")},
+            details={
+                name: [None, value] for name, value in values_of(objective=objective).items() if value not in (None, "")
+            },
         )
         _apply(objective, current=current, confidence=confidence, by=by, at=at)
     objective.refresh_from_db()

@@ -1,6 +1,5 @@
 """The list of accounts as it stands live."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -63,13 +62,6 @@ def accounts_page(
         total=rows.count(),
         next_cursor=page.next_cursor,
         previous_cursor=page.previous_cursor,
-    )
-
-
-def owners() -> Sequence[User]:
-    """List the people who look after accounts, by name."""
-    return list(
-        User.objects.filter(accounts__archived_at=None, accounts__isnull=False).distinct().order_by("name", "pk")
     )
 
 

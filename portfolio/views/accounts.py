@@ -13,7 +13,8 @@ from accounts.policies import can_create_account
 from accounts.stages import Stage
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, parse_ordering
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, legend
-from portfolio.queries.accounts import accounts_page, owners
+from portfolio.queries.accounts import accounts_page
+from portfolio.queries.people import owners
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
 from valuerealization.common.keyset import InvalidCursor
 from valuerealization.common.units import format_day, format_pct

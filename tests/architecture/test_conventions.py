@@ -167,3 +167,32 @@ def test_public_things_say_what_they_are_for() -> None:
             if ast.get_docstring(node) is None
         ]
     assert silent == []
+
+
+def test_documents_link_to_what_exists() -> None:
+    """Files and headings alike, as a reader on a code host finds them."""
+    missing = []
+    for document in [*(PROJECT / "docs").rglob("*.md"), *PROJECT.glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", document.read_text()):
+            path, _, anchor = target.partition("#")
+            file = (document.parent / path).resolve() if path else document
+            if not file.exists() or (anchor and file.suffix == ".md" and anchor not in headings(file)):
+                missing.append(f"{name(document)}: {target}")
+    assert missing == []
+
+
+def headings(document: Path) -> set[str]:
+    """Give a document's anchors."""
+    lines = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).strip().replace(" ", "-") for line in lines}
+
+
+def test_code_names_sections_that_exist() -> None:
+    """`Source: docs/formulas.md#completion` in a docstring leads somewhere."""
+    missing = [
+        f"{name(path)}: {document}#{anchor}"
+        for path in modules()
+        for document, anchor in re.findall(r"(docs/[\w/-]+\.md)#([\w-]+)", path.read_text())
+        if anchor not in headings(PROJECT / document)
+    ]
+    assert missing == []

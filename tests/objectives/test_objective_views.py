@@ -786,10 +786,7 @@ class TestHistory:
             "Amara Okafor defined this objective",
         ]
         assert page.texts("ul", "vr-changes")[0] == "State Active Archived"
-        changes = dict(
-            re.findall(r"(Target|Weight|Completion) (.+?)(?=Weight|Completion|$)", page.texts("ul", "vr-changes")[2])
-        )
-        assert changes == {"Target": "7 days 6 days", "Weight": "1 2", "Completion": "71% 63%"}
+        assert page.texts("ul", "vr-changes")[2] == "Target 7 days 6 days Weight 1 2 Completion 71% 63%"
         third = page.texts("ul", "vr-changes")[1]
         for change in (
             "Title Onboarding Onboard faster", "Type Value based Attribute based", "Metric nothing Onboarding time",
@@ -1036,10 +1033,10 @@ class TestValues:
         page = Page(response.content.decode())
         assert is_part(response)
         assert page.texts("li") == [
-            "Onboarding9 days 7 days, 71% 100% target reached",
-            "DisputesNo progress to measure yet: the first value has to differ from the baseline.",
-            "Match more40% 60%, 40% 60%",
-            "Match most40% 60%, 80% 120% target reached",
+            "Onboarding 9 days 7 days, 71% 100% target reached",
+            "Disputes No progress to measure yet: the first value has to differ from the baseline.",
+            "Match more 40% 60%, 40% 60%",
+            "Match most 40% 60%, 80% 120% target reached",
         ]
         assert rows(response) == {
             "Account value delivered": "64% 93%", "Account status": "On track unchanged",
@@ -1049,7 +1046,7 @@ class TestValues:
     def test_an_older_value_joins_the_history(self, client: Client, account: Account, goals: list[Objective]) -> None:
         sent = self.sent(goals, "7", observed_on="2026-11-01")
         page = Page(htmx(client, f"/accounts/{account.pk}/values/preview/", sent).content.decode())
-        assert page.texts("li") == ["Onboarding7 days joins the history; the value of 15 Nov stays current."]
+        assert page.texts("li") == ["Onboarding 7 days joins the history; the value of 15 Nov stays current."]
         client.post(f"/accounts/{account.pk}/values/", sent)
         assert Objective.objects.get(pk=goals[0].pk).current == 9
 

@@ -443,7 +443,7 @@ histories = st.lists(st.one_of(arrivals, edits), min_size=1, max_size=8)
 
 
 @settings(
-    max_examples=150, deadline=None,
+    max_examples=60, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @example(

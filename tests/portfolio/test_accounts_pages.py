@@ -340,7 +340,7 @@ def told(account: Account) -> list[tuple[str, ...]]:
     ]
 
 
-def test_values_are_told_from_before_to_after(csm: User, account: Account) -> None:
+def test_values_are_told_from_before_to_after(client: Client, csm: User, account: Account) -> None:
     objective = make_objective(account, title="Onboarding", unit="days", baseline=14, target=7, at=START)
     day = timedelta(days=1)
     record(objective, 12, at=NOW - 4 * day, by=csm.as_actor(), source="log")
@@ -356,6 +356,10 @@ def test_values_are_told_from_before_to_after(csm: User, account: Account) -> No
     corrected = recent_activity(account=account, at=NOW)[1]
     assert (corrected.completion_before, corrected.completion_after) == ("57%", "71%")
     assert corrected.note == "source log, estimated, recorded 17 Nov, 09:00"
+    html = client.get(f"/accounts/{account.pk}/activity/").content.decode()
+    text = " ".join(re.sub(r"<[^>]+>", "", html).split())
+    assert "Amara Okafor corrected Onboarding 10 days to 9 days, completion 57% to 71% source log, estimated" in text
+    assert "Amara Okafor recorded the first value of Onboarding 12 days, completion 29%" in text
 
 
 def test_completions_are_told_under_the_definition_of_their_time(csm: User, account: Account) -> None:

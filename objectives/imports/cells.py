@@ -1,0 +1,95 @@
+"""Read single cells: strictly, by the rules of the API, with the fix in words."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from objectives.imports.files import LineError, Row
+from valuerealization.common.api.values import (
+    EXTERNAL,
+    ValueRefused,
+    read_choice,
+    read_currency,
+    read_date,
+    read_decimal,
+    read_external_id,
+    read_instant,
+    read_text,
+)
+
+Reader = Callable[[str], Any]
+
+LONG_TEXT: Final = 10_000
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_DECIMAL_COMMA: Final = re.compile(r"([+-]?[0-9]+),([0-9]{1,2}|[0-9]{4,6})", re.ASCII)
+_FLAGS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_cells(row: Row, readers: Mapping[str, Reader]) -> tuple[dict[str, Any], list[LineError]]:
+    """Read a row's cells; an empty one is None."""
+    read: dict[str, Any] = {}
+    errors: list[LineError] = []
+    for name, cell in row.cells.items():
+        text = cell.strip()
+        try:
+            read[name] = readers[name](text) if text else None
+        except ValueRefused as error:
+            errors.append(LineError(row.line, name, error.detail))
+    return read, errors
+
+
+def number(text: str) -> Decimal:
+    """Read a number of plain digits with a decimal point."""
+    if match := _DECIMAL_COMMA.fullmatch(text):
+        raise ValueRefused("separator", f"Write decimals with a point: {match[1]}.{match[2]} instead of {text}.")
+    return read_decimal(text)
+
+
+def amount(text: str) -> Decimal:
+    """Read an amount of money: two decimals at most, not negative."""
+    value = number(text)
+    if value < 0:
+        raise ValueRefused("min_value", "Give an amount of 0 or more.")
+    if value != value.quantize(Decimal("0.01")):
+        raise ValueRefused("too_many_decimals", "Use at most 2 decimals.")
+    return value
+
+
+def flag(text: str) -> bool:
+    """Read true or false."""
+    if text.lower() not in _FLAGS:
+        raise ValueRefused("not_a_boolean", "Write true or false.")
+    return _FLAGS[text.lower()]
+
+
+def moment(text: str) -> datetime | date:
+    """Read an instant with its offset from UTC, or a date alone."""
+    return read_date(text) if _DAY.fullmatch(text) else read_instant(text)
+
+
+def reference(text: str) -> str:
+    """Read an external id, with or without `external:` before it."""
+    return read_external_id(text.removeprefix(EXTERNAL))
+
+
+def line_of_text(longest: int) -> Reader:
+    """Read one line of text."""
+    return lambda text: read_text(text, longest=longest)
+
+
+def paragraphs(text: str) -> str:
+    """Read text of several lines."""
+    return read_text(text, longest=LONG_TEXT, is_multiline=True)
+
+
+def choice(choices: Collection[str]) -> Reader:
+    """Read one of some words."""
+    return lambda text: read_choice(text, choices)
+
+
+day: Reader = read_date
+currency: Reader = read_currency
+external_id: Reader = read_external_id
