@@ -12,7 +12,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Upper
-from rest_framework_api_key.models import AbstractAPIKey, BaseAPIKeyManager
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 from valuerealization.common.audit import Actor
 from valuerealization.common.models import AuditEntry, DatabaseNow
@@ -213,7 +213,7 @@ class ApiKeyScope(models.TextChoices):
     WRITE = "write", "Read and write"
 
 
-class ApiKeyManager(BaseAPIKeyManager):
+class ApiKeyManager(APIKeyManager):
     """Find and make keys; the secret is stored hashed and shown once."""
 
 

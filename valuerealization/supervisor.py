@@ -123,7 +123,7 @@ class Supervisor:
         self.listener = listener
         self.port = port
         self.children: list[Child] = []
-        self.told_to_stop = False
+        self.told_to_stop = ""  # by what
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.environment = {
             **os.environ,
@@ -141,8 +141,8 @@ class Supervisor:
             signal.signal(signum, self._stop)
         signal.signal(signal.SIGCHLD, lambda _signum, _frame: None)
 
-    def _stop(self, _signum: int, _frame: object) -> None:
-        self.told_to_stop = True
+    def _stop(self, signum: int, _frame: object) -> None:
+        self.told_to_stop = self.told_to_stop or signal.Signals(signum).name
 
     def run(self) -> None:
         """Prepare, serve until told to stop, and end everything.
@@ -157,6 +157,8 @@ class Supervisor:
                 report = self._prepare()
                 if report is not None:
                     self._serve(hold, report)
+                if self.told_to_stop:
+                    self.say(f"Stopping ({self.told_to_stop})")
             finally:
                 self._end_children()
                 self.listener.close()
@@ -258,7 +260,8 @@ class Supervisor:
             self._turn()
             if time.monotonic() > deadline:
                 for child in self.children:
-                    child.signal(signal.SIGKILL)
+                    if not child.has_ended():
+                        child.signal(signal.SIGKILL)
         for child in self.children:
             self._drain(child)
 
@@ -295,7 +298,7 @@ class Supervisor:
         try:
             print(line, flush=True)
         except OSError:  # whoever read our lines is gone
-            self.told_to_stop = True
+            self.told_to_stop = "nobody reads this"
 
 
 def describe_exit(code: int | None) -> str:

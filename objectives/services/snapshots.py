@@ -203,7 +203,7 @@ def _take_week(first: int, last: int, at: datetime) -> Taken:
     """Take one week of every due account in a range, splitting the range around accounts that fail."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            span = {"first": first, "last": last, "at": at}
+            span: dict[str, int | datetime] = {"first": first, "last": last, "at": at}
             cursor.execute(_LOCK, span)
             accounts = [row[0] for row in cursor.fetchall()]
             if not accounts:

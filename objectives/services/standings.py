@@ -118,7 +118,7 @@ def refresh_standings(*, account_ids: Sequence[int], at: datetime) -> int:
         cursor.execute(
             _STANDINGS.format(accounts="a.id = ANY(%(accounts)s)"), {"accounts": list(account_ids), "at": at}
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def sweep_standings(*, at: datetime) -> int:

@@ -127,7 +127,7 @@ class RowSecurity(_RoleOperation):
                 sql.SQL("CREATE POLICY portal ON {} FOR SELECT TO {} USING ({})").format(
                     table,
                     portal,
-                    sql.SQL(self.portal_using.format(account=PORTAL_ACCOUNT)),  # type: ignore[arg-type]
+                    sql.SQL(self.portal_using.format(account=PORTAL_ACCOUNT)),
                 ),
                 sql.SQL("GRANT SELECT ON {} TO {}").format(table, portal),
             ]
