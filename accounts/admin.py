@@ -29,8 +29,8 @@ class UserAdmin(ServiceAdmin[User]):
     list_filter = ("role", "is_active")
     search_fields = ("email", "name")
     ordering = ("email",)
-    fields = ("email", "name", "role", "is_active", "last_login", "created_at")
-    readonly_fields = ("last_login", "created_at")
+    fields = ("email", "name", "role", "is_active")
+    kept = ("last_login", "created_at")
     actions = ("send_password_links",)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -89,9 +89,8 @@ class AccountAdmin(ServiceAdmin[Account]):
     fieldsets = (
         (None, {"fields": ("name", "external_id", "owner", "timezone", "segment", "industry")}),
         ("Contract", {"fields": ("currency", "arr", "contract_signed_on", "went_live_on", "renewal_on")}),
-        ("Record", {"fields": ("is_demo", "archived_at", "created_at", "updated_at")}),
     )
-    readonly_fields = ("is_demo", "archived_at", "created_at", "updated_at")
+    kept = ("is_demo", "archived_at", "created_at", "updated_at")
     actions = ("archive", "restore")
 
     def view_on_site(self, obj: Account) -> str:
@@ -130,17 +129,13 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     list_select_related = ("created_by",)
     search_fields = ("name", "=prefix")
     ordering = ("-created", "pk")
+    kept = ("prefix", "last_used_at", "created_by", "created")
     actions = ("revoke",)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Ask for the least when a key is made; show the rest later."""
-        if obj is None:
-            return ("name", "scope", "expiry_date")
-        return ("name", "prefix", "scope", "expiry_date", "revoked", "last_used_at", "created_by", "created")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Let nobody edit what the key is known by."""
-        return ("prefix", "last_used_at", "created_by", "created")
+        """Ask for the least when a key is made."""
+        asked = ("name", "scope", "expiry_date")
+        return asked if obj is None else (*asked, "revoked")
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Show a revoked key as it was."""

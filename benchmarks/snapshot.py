@@ -28,7 +28,7 @@ WITH due AS MATERIALIZED (
   SELECT s.account_id, a.timezone, s.next_week AS week, s.next_boundary_at AS boundary_at,
     s.next_boundary_at AS known_at, false AS rebuilt
   FROM objectives_standing s JOIN accounts_account a ON a.id = s.account_id
-  WHERE NOT s.is_archived AND s.next_boundary_at + interval '{SETTLE}' <= now()
+  WHERE NOT s.is_archived AND s.next_boundary_at <= now() - interval '{SETTLE}'
 ), {OBJECTIVE_STATE}, {ACCOUNTS},
 inserted AS (
   INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})

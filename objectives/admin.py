@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from objectives.models import (
+    CompletionType,
     Confidence,
     Metric,
     MetricVersion,
@@ -69,8 +70,8 @@ class MetricAdmin(ServiceAdmin[Metric]):
     list_filter = ("kind", "direction", "unit")
     search_fields = ("name", "key")
     ordering = ("name", "pk")
-    fields = (*metrics.FIELDS, "version", "created_at", "updated_at")
-    readonly_fields = ("version", "created_at", "updated_at")
+    fields = metrics.FIELDS
+    kept = ("version", "created_at", "updated_at")
     inlines = (MetricVersionInline,)
 
     def save_model(self, request: HttpRequest, obj: Metric, form: Any, change: bool) -> None:
@@ -146,32 +147,24 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
             {
                 "fields": (
                     "completion_type", "metric", "unit", "unit_label", "baseline", "measured_now", "target",
-                    "confidence", "weight", "done", "completion", "is_met", "kind",
+                    "confidence", "weight", "done",
                 )
             },
         ),
         ("Time and sharing", {"fields": ("started_on", "due_on", "show_in_portal")}),
-        ("Evidence", {"fields": ("methodology", "source", "readings")}),
-        (
-            "Record",
-            {
-                "fields": (
-                    "reason", "revision", "revised_at", "measured_at", "last_progress_at", "archived_at", "created_at",
-                    "updated_at",
-                )
-            },
-        ),
+        ("Evidence", {"fields": ("methodology", "source", "reason")}),
     )  # fmt: skip
-    readonly_fields = (
-        "completion", "is_met", "kind", "readings", "revision", "revised_at", "measured_at", "last_progress_at",
+    kept = (
+        "readings", "completion", "is_met", "kind", "revision", "revised_at", "measured_at", "last_progress_at",
         "archived_at", "created_at", "updated_at",
     )  # fmt: skip
     inlines = (RevisionInline,)
     actions = ("archive", "restore")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Objective | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Objective | None = None) -> tuple[str, ...]:
         """Keep an objective with its account."""
-        return self.readonly_fields if obj is None else ("account", *self.readonly_fields)
+        kept = super().get_readonly_fields(request, obj)
+        return kept if obj is None else ("account", *kept)
 
     def view_on_site(self, obj: Objective) -> str:
         """Link to the objective's page."""
@@ -180,7 +173,7 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
     @admin.display(description="readings")
     def readings(self, obj: Objective) -> str:
         """Link to the measurements that current comes from."""
-        if obj.pk is None or obj.completion_type == "manual":
+        if obj.completion_type == CompletionType.MANUAL:
             return "-"
         of_metric = {"account": obj.account_id, "metric": obj.metric_id}
         subject = {"objective": obj.pk} if obj.metric_id is None else of_metric
@@ -318,6 +311,7 @@ class WeekRollupAdmin(LedgerAdmin[WeekRollup]):
 class RestatementAdmin(OfAccountAdmin):
     """Rebuilds of past weeks, with their reasons."""
 
+    is_audited = True
     list_display = (
         "created_at", "account", "from_week", "to_week", "weeks_added", "weeks_changed", "requested_by", "reason",
     )  # fmt: skip

@@ -13,6 +13,9 @@ from objectives.services.standings import sweep_standings
 
 log = structlog.get_logger(__name__)
 
+# What is still due then, a later tick hands out again: messages don't pile up while no worker listens.
+CHUNK_EXPIRES_S = 600
+
 
 @shared_task(name="objectives.tick")
 def tick(**_future: object) -> None:
@@ -28,7 +31,8 @@ def tick(**_future: object) -> None:
         return
     for chunk in snapshots.due_chunks(at=at):
         run.due += chunk.due
-        take_chunk.delay(first=chunk.first, last=chunk.last, at=at.isoformat())
+        message = {"first": chunk.first, "last": chunk.last, "at": at.isoformat()}
+        take_chunk.apply_async(kwargs=message, expires=CHUNK_EXPIRES_S)
     run.moved = sweep_standings(at=at)
     if run.due or run.moved:
         run.save()

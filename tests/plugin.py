@@ -50,13 +50,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     # Each process has a broker and a cache of its own, as it has a database.
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("?db=0", f"?db={number}")
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:
+        pytest_unconfigure(early_config)
+        raise
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the servers and remove their files."""
     hold = config.stash.get(_hold, None)
     if hold is not None:
+        del config.stash[_hold]
         hold.release()
         shutil.rmtree(os.environ.pop(SESSION_DIR), ignore_errors=True)
 

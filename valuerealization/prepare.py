@@ -43,7 +43,7 @@ def migrate() -> None:
     executor = MigrationExecutor(connections["owner"])
     todo = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if todo:
-        say(f"Making the tables: {len(todo)} migrations")
+        say(f"Making the tables: {len(todo)} migration{'s' * (len(todo) > 1)}")
         call_command("migrate", database="owner", interactive=False, verbosity=0)
     connections["owner"].close()
 

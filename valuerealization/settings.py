@@ -489,6 +489,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # the request's own line says as much
         "axes": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},  # what is received is logged when it is done
         "kombu": {"level": "WARNING"},
     },
 }

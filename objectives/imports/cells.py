@@ -75,6 +75,11 @@ def reference(text: str) -> str:
     return read_external_id(text.removeprefix(EXTERNAL))
 
 
+def limited_id(text: str, longest: int) -> str:
+    """Read an external id of at most some characters."""
+    return read_external_id(text, longest=longest)
+
+
 def line_of_text(longest: int) -> Reader:
     """Read one line of text."""
     return lambda text: read_text(text, longest=longest)

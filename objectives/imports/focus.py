@@ -4,11 +4,11 @@ One account per `SubAccountId`; metrics `billed_cost` and `effective_cost`, one 
 import of the same file changes nothing.
 """
 
-import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,37 +16,36 @@ import structlog
 from django.db import connection, transaction
 
 from accounts.models import Account
-from accounts.services import create_account
+from accounts.services import AccountRow, save_accounts
+from objectives.imports import cells
+from objectives.imports.files import FileRefused, LineError, Row, open_table
 from objectives.models import CompletionType, Direction, Metric, Objective
+from objectives.services.bulk import ObjectiveRow, save_objectives
 from objectives.services.metrics import create_metric
-from objectives.services.objectives import create_objective
-from objectives.services.readings import ReadingRow, record_readings
+from objectives.services.readings import ReadingRow, ReadingsRefused, RecordResult, record_readings
 from objectives.services.restatements import rebuild
+from valuerealization.common.api.values import FIRST_DAY, LAST_DAY, ValueRefused
 from valuerealization.common.audit import Actor
-from valuerealization.common.numbers import round_half_even_6
+from valuerealization.common.numbers import LIMIT, round_half_even_6
 
 log = structlog.get_logger(__name__)
 
 SOURCE: Final = "FOCUS"
+BILLED: Final = "billed_cost"
 TARGET_SHARE: Final = Decimal("0.8")
 TITLE: Final = "Cut billed cost by 20%"
 END_OF_DAY: Final = time(23, 59, 59, tzinfo=UTC)
-MISSING: Final = {"", "NULL"}
-COLUMNS: Final = (
-    "SubAccountId",
-    "SubAccountName",
-    "ChargePeriodStart",
-    "BillingCurrency",
-    "BilledCost",
-    "EffectiveCost",
-)
+NULL: Final = "NULL"
 METRICS: Final = {
-    "billed_cost": ("Billed cost", "Sum of BilledCost of the charges that start on a day (UTC)."),
+    BILLED: ("Billed cost", "Sum of BilledCost of the charges that start on a day (UTC)."),
     "effective_cost": ("Effective cost", "Sum of EffectiveCost of the charges that start on a day (UTC)."),
 }
-MOST_ERRORS: Final = 100
+MOST_ERRORS: Final = 1_000
 OBJECTIVE_PREFIX: Final = "focus-billed-cost:"
 ID_LIMIT: Final = 128 - len(OBJECTIVE_PREFIX)  # so that the objective's external id holds it whole
+
+_AMOUNT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_LONGEST_AMOUNT: Final = 60
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS focus_charge (
@@ -54,12 +53,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS focus_charge (
 """
 
 _SUB_ACCOUNTS = "SELECT sub_account, min(name), min(currency), max(currency) FROM focus_charge GROUP BY 1 ORDER BY 1"
+_NOT_OVER = "DELETE FROM focus_charge WHERE day >= %s"
 
 # Half even, as domain arithmetic has it for sums; PostgreSQL's own round() goes away from zero.
 _DAYS = """
 SELECT sub_account, day, key, total,
   CASE WHEN abs(total * 1000000 - trunc(total * 1000000)) = 0.5
-    THEN 2 * round(total * 1000000 / 2) / 1000000 ELSE round(total, 6) END::numeric(20, 6)
+    THEN 2 * round(total * 1000000 / 2) / 1000000 ELSE round(total, 6) END AS value
 FROM (
   SELECT sub_account, day, 'billed_cost' AS key, sum(billed) AS total FROM focus_charge GROUP BY 1, 2
   UNION ALL
@@ -67,13 +67,15 @@ FROM (
 ) sums ORDER BY sub_account, day, key
 """
 
-
-class FocusRefused(ValueError):
-    """A file was not imported; `errors` holds (line, what is wrong and what to do)."""
-
-    def __init__(self, errors: list[tuple[int, str]]) -> None:
-        super().__init__(f"{len(errors)} lines can't be read")
-        self.errors = errors
+# The first day of every account whose stored daily costs differ, superseded ones aside.
+_VARYING = """
+SELECT account_id, (array_agg(observed_at ORDER BY observed_at))[1], (array_agg(value ORDER BY observed_at))[1]
+FROM (
+  SELECT DISTINCT ON (account_id, observed_at) account_id, observed_at, value FROM objectives_reading
+  WHERE account_id = ANY(%(accounts)s) AND metric_id = %(metric)s AND source = %(source)s
+  ORDER BY account_id, observed_at, recorded_at DESC, id DESC
+) days GROUP BY account_id HAVING count(DISTINCT value) > 1 ORDER BY account_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,14 @@ class FocusImported:
     """What an import did."""
 
     charges: int
-    skipped: int
+    charges_without_sub_account: int
+    charges_of_days_not_over: int
     accounts: int
     accounts_created: int
     readings_created: int
     readings_unchanged: int
     readings_superseded: int
-    rounded: int
+    sums_rounded: int
     objectives_created: int
     objectives_refused: int
     weeks_added: int
@@ -108,50 +111,33 @@ class FocusImported:
 def import_focus(*, path: Path, by: Actor, at: datetime) -> FocusImported:
     """Take in a bill: accounts, daily readings, goals, and the past weeks that follow from them. All or nothing.
 
-    Raises: FocusRefused; OSError when the file can't be read.
+    Shape:  a day that is not over (UTC) is left out: its sum would not stay.
+    Raises: FileRefused with every error by line; OSError when the file can't be read.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        charges, skipped = _stage(cursor, path)
-        accounts, created = _accounts(cursor, by)
+        charges, nameless = _stage(cursor, path)
+        cursor.execute(_NOT_OVER, [at.astimezone(UTC).date()])
+        if not_over := cursor.rowcount:
+            log.warning("focus_days_not_over", charges=not_over)
+        accounts, created = _accounts(cursor, by=by, at=at)
         cursor.execute(_DAYS)
         days = [DailyCost(*row) for row in cursor.fetchall()]
-        rounded = sum(day.total != day.value for day in days)
-        if rounded:
+        recorded = _record(days, accounts, by=by, at=at)
+        if rounded := sum(day.total != day.value for day in days):
             log.info("focus_sums_rounded", count=rounded, decimals=6, mode="half even")
-        for key, (name, methodology) in METRICS.items():
-            if not Metric.objects.filter(key=key).exists():
-                create_metric(
-                    by=by,
-                    key=key,
-                    name=name,
-                    unit="currency",
-                    direction=Direction.DOWN,
-                    methodology=methodology,
-                )
-        rows = [
-            ReadingRow(
-                index=index,
-                customer_id=accounts[day.sub_account].pk,
-                metric_key=day.metric,
-                value=day.value,
-                observed_at=datetime.combine(day.day, END_OF_DAY),
-                source=SOURCE,
-            )
-            for index, day in enumerate(days)
-        ]
-        recorded = record_readings(rows=rows, by=by, at=at, atomic=True)
-        goals, refused = _objectives(days, accounts, by=by, at=at)
-        touched = sorted({*recorded.account_ids, *(goal.account_id for goal in goals)})
+        goals, refused = _goals(cursor, accounts, by=by, at=at)
+        touched = sorted({*recorded.account_ids, *goals})
         rebuilt = rebuild(account_ids=touched, by=by, reason=f"Imported {path.name}")
     return FocusImported(
         charges=charges,
-        skipped=skipped,
+        charges_without_sub_account=nameless,
+        charges_of_days_not_over=not_over,
         accounts=len(accounts),
         accounts_created=created,
         readings_created=recorded.created,
         readings_unchanged=recorded.unchanged,
         readings_superseded=recorded.superseded,
-        rounded=rounded,
+        sums_rounded=rounded,
         objectives_created=len(goals),
         objectives_refused=refused,
         weeks_added=rebuilt.added,
@@ -163,139 +149,157 @@ def _stage(cursor: Any, path: Path) -> tuple[int, int]:
     """Copy the charges into a staging table; returns how many, and how many name no sub-account."""
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM focus_charge")
-    errors: list[tuple[int, str]] = []
-    charges = skipped = 0
-    with path.open(encoding="utf-8-sig", newline="") as file, cursor.copy("COPY focus_charge FROM STDIN") as copy:
-        for line, row in _read(file, errors):
-            if row["SubAccountId"] in MISSING:
-                skipped += 1
-                continue
-            charge = _charge(line, row, errors)
-            if charge is not None:
-                copy.write_row(charge)
-                charges += 1
-            if len(errors) >= MOST_ERRORS:
+    charges = nameless = 0
+    with (
+        open_table(path, known=_COLUMNS, required=_COLUMNS, others=True) as table,
+        cursor.copy("COPY focus_charge (sub_account, name, day, currency, billed, effective) FROM STDIN") as copy,
+    ):
+        for row in table.rows:
+            given = Row(row.line, {name: "" if cell.strip() == NULL else cell for name, cell in row.cells.items()})
+            charge, errors = cells.read_cells(given, _COLUMNS)
+            table.errors.extend(errors)
+            for name in ("ChargePeriodStart", "BillingCurrency"):
+                if not given.cells[name].strip():
+                    table.errors.append(LineError(row.line, name, "This can't be missing."))
+            if len(table.errors) >= MOST_ERRORS:
                 break
-    if errors:
-        raise FocusRefused(errors)
-    if skipped:
-        log.warning("focus_charges_without_sub_account", count=skipped)
-    return charges, skipped
+            if not charge.get("SubAccountId"):
+                nameless += 1
+            elif not table.errors:
+                copy.write_row(_staged(charge))
+                charges += 1
+        if table.errors:
+            raise FileRefused(table.errors)
+    if nameless:
+        log.warning("focus_charges_without_sub_account", count=nameless)
+    return charges, nameless
 
 
-def _read(file: Any, errors: list[tuple[int, str]]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row with its line number; a file that is no such table is an error of its first line."""
-    reader = csv.reader(file, strict=True)
+def _staged(charge: Mapping[str, Any]) -> tuple[Any, ...]:
+    sub_account = charge["SubAccountId"]
+    return (
+        sub_account,
+        charge["SubAccountName"] or sub_account,
+        charge["ChargePeriodStart"],
+        charge["BillingCurrency"],
+        charge["BilledCost"] or 0,
+        charge["EffectiveCost"] or 0,
+    )
+
+
+def _cost(text: str) -> Decimal:
+    """Read an amount with as many decimals as it has."""
+    if not _AMOUNT.fullmatch(text) or len(text) > _LONGEST_AMOUNT:
+        raise ValueRefused("not_a_number", f"“{text[:40]}” is no amount such as 12.50.")
+    if abs(amount := Decimal(text)) >= LIMIT:
+        raise ValueRefused("too_many_digits", f"{amount:.3g} is too much for one charge.")
+    return Decimal(text)
+
+
+def _utc_day(text: str) -> date:
+    """Read the day of a time; without an offset it is UTC."""
     try:
-        header = next(reader, [])
-        if missing := [name for name in COLUMNS if header.count(name) != 1]:
-            errors.append((1, f"The header needs each of these columns once: {', '.join(missing)}."))
-            return
-        for cells in reader:
-            if len(cells) != len(header):
-                errors.append((reader.line_num, f"{len(cells)} cells where the header has {len(header)}."))
-                continue
-            yield reader.line_num, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        errors.append((reader.line_num, f"This is not CSV as RFC 4180 has it: {error}."))
-    except UnicodeDecodeError:
-        errors.append((reader.line_num + 1, "The file is not UTF-8: save it as “CSV UTF-8”."))
+        start = datetime.fromisoformat(text)
+        day = start.astimezone(UTC).date() if start.tzinfo else start.date()
+    except (ValueError, OverflowError):
+        raise ValueRefused("invalid_datetime", f"“{text[:40]}” is no time such as 2024-09-18 22:00:00.") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueRefused("out_of_range", f"Give a time from {FIRST_DAY} to {LAST_DAY}.")
+    return day
 
 
-def _charge(line: int, row: dict[str, str], errors: list[tuple[int, str]]) -> tuple[Any, ...] | None:
-    """Read one charge; what can't be read becomes an error of its line."""
-    found = len(errors)
-    billed, effective = (_cost(line, row, name, errors) for name in ("BilledCost", "EffectiveCost"))
-    day = None
-    try:
-        day = datetime.fromisoformat(row["ChargePeriodStart"])
-    except ValueError:
-        errors.append((line, f"ChargePeriodStart: “{row['ChargePeriodStart']}” is no time, e.g. 2024-09-18 22:00:00."))
-    for name, limit in (("SubAccountId", ID_LIMIT), ("SubAccountName", 200)):
-        if len(row[name]) > limit or "\0" in row[name]:
-            errors.append((line, f"{name}: at most {limit} characters, none of them NUL."))
-    if len(row["BillingCurrency"]) != 3 or not (row["BillingCurrency"].isascii() and row["BillingCurrency"].isupper()):
-        errors.append((line, f"BillingCurrency: “{row['BillingCurrency']}” is no ISO 4217 code such as USD."))
-    if len(errors) > found or day is None:
-        return None
-    utc_day = (day if day.tzinfo else day.replace(tzinfo=UTC)).astimezone(UTC).date()
-    name = row["SubAccountName"] if row["SubAccountName"] not in MISSING else row["SubAccountId"]
-    return row["SubAccountId"], name, utc_day, row["BillingCurrency"], billed, effective
+_COLUMNS: Final[dict[str, cells.Reader]] = {
+    "SubAccountId": lambda text: cells.limited_id(text, ID_LIMIT),
+    "SubAccountName": cells.line_of_text(200),
+    "ChargePeriodStart": _utc_day,
+    "BillingCurrency": cells.currency,
+    "BilledCost": _cost,
+    "EffectiveCost": _cost,
+}
 
 
-def _cost(line: int, row: dict[str, str], name: str, errors: list[tuple[int, str]]) -> Decimal:
-    text = row[name]
-    if text in MISSING:
-        return Decimal(0)
-    try:
-        cost = Decimal(text) if text.isascii() else Decimal("NaN")
-    except InvalidOperation:
-        cost = Decimal("NaN")
-    if not cost.is_finite() or abs(cost) >= Decimal(10) ** 14:
-        errors.append((line, f"{name}: “{text[:40]}” is no amount, e.g. 12.50."))
-        return Decimal(0)
-    return cost
+def _accounts(cursor: Any, *, by: Actor, at: datetime) -> tuple[dict[str, Account], int]:
+    """Find or make the account of each sub-account; returns them by id, and how many are new.
 
-
-def _accounts(cursor: Any, by: Actor) -> tuple[dict[str, Account], int]:
-    """Find or make the account of each sub-account; returns them by id, and how many are new."""
+    Raises: FileRefused when currencies don't go together.
+    """
     cursor.execute(_SUB_ACCOUNTS)
     found = cursor.fetchall()
-    if mixed := [sub_account for sub_account, _, first, last in found if first != last]:
-        raise FocusRefused([(1, f"Sub-account {mixed[0]} is billed in several currencies: import one file for each.")])
-    ids = [sub_account for sub_account, *_ in found]
-    accounts = {str(a.external_id): a for a in Account.objects.filter(external_id__in=ids)}
-    created = 0
-    for sub_account, name, currency, _ in found:
-        account = accounts.get(sub_account)
-        if account is None:
-            accounts[sub_account] = create_account(
-                by=by, external_id=sub_account, name=name, timezone="UTC", currency=currency
-            )
-            created += 1
-        elif account.currency != currency:
-            raise FocusRefused([(1, f"Sub-account {sub_account} is billed in {currency}, its account in another.")])
-    return accounts, created
+    ids = [sub_account for sub_account, *_rest in found]
+    stored = {str(account.external_id): account for account in Account.objects.filter(external_id__in=ids)}
+    refused: list[LineError] = []
+    for sub_account, _name, currency, other in found:
+        if currency != other:
+            message = f"It is billed in several currencies, {currency} and {other}. An account has one."
+            refused.append(LineError(0, sub_account, message))
+        elif sub_account in stored and stored[sub_account].currency != currency:
+            message = f"It is billed in {currency}; its account has {stored[sub_account].currency}."
+            refused.append(LineError(0, sub_account, message))
+    if refused:
+        raise FileRefused(refused)
+    new = [
+        AccountRow(0, sub_account, {"name": name, "timezone": "UTC", "currency": currency})
+        for sub_account, name, currency, _other in found
+        if sub_account not in stored
+    ]
+    save_accounts(rows=new, by=by, at=at)
+    return {str(account.external_id): account for account in Account.objects.filter(external_id__in=ids)}, len(new)
 
 
-def _objectives(
-    days: list[DailyCost], accounts: dict[str, Account], *, by: Actor, at: datetime
-) -> tuple[list[Objective], int]:
-    """Make the goal of each account whose billed cost varies; returns the new ones, and how many could not be made."""
-    metric = Metric.objects.get(key="billed_cost")
-    billed: dict[str, list[DailyCost]] = {}
-    for day in days:
-        if day.metric == metric.key:
-            billed.setdefault(day.sub_account, []).append(day)
-    references = {sub_account: f"{OBJECTIVE_PREFIX}{sub_account}" for sub_account in billed}
-    existing = set(Objective.objects.filter(external_id__in=references.values()).values_list("external_id", flat=True))
-    made: list[Objective] = []
-    refused = 0
-    for sub_account, costs in billed.items():
-        if len({cost.value for cost in costs}) < 2 or references[sub_account] in existing:
-            continue
-        first = costs[0]
-        target = round_half_even_6(first.value * TARGET_SHARE)
-        if target == first.value:
-            refused += 1
-            reason = "the baseline is 0" if first.value == 0 else "the rounded target equals the baseline"
-            log.info("focus_no_objective", sub_account=sub_account, baseline=str(first.value), reason=reason)
-            continue
-        made.append(
-            create_objective(
-                account=accounts[sub_account],
-                by=by,
-                at=at,
-                is_history=True,
-                title=TITLE,
-                completion_type=CompletionType.ATTRIBUTE,
-                metric=metric,
-                baseline=first.value,
-                target=target,
-                started_on=first.day,
-                external_id=references[sub_account],
-                source=SOURCE,
-                methodology="Daily sum of BilledCost; the baseline is the first day's.",
-            )
+def _record(days: Sequence[DailyCost], accounts: Mapping[str, Account], *, by: Actor, at: datetime) -> RecordResult:
+    """Record one reading for each daily sum.
+
+    Raises: FileRefused for a sum that is too large, and for an account that takes no readings.
+    """
+    for key, (name, methodology) in METRICS.items():
+        if not Metric.objects.filter(key=key).exists():
+            create_metric(by=by, key=key, name=name, unit="currency", direction=Direction.DOWN, methodology=methodology)
+    rows = (
+        ReadingRow(
+            index=index,
+            customer_id=accounts[day.sub_account].pk,
+            metric_key=day.metric,
+            value=day.value,
+            observed_at=datetime.combine(day.day, END_OF_DAY),
+            source=SOURCE,
         )
-    return made, refused
+        for index, day in enumerate(days)
+    )
+    try:
+        return record_readings(rows=rows, by=by, at=at, atomic=True)
+    except ReadingsRefused as error:
+        reasons = {(days[each.index].sub_account, each.detail) for each in error.errors}
+        raise FileRefused([LineError(0, sub_account, detail) for sub_account, detail in reasons]) from error
+
+
+def _goals(cursor: Any, accounts: Mapping[str, Account], *, by: Actor, at: datetime) -> tuple[list[int], int]:
+    """Make the goal of each account whose billed cost varies; returns which, and how many could not be made."""
+    metric = Metric.objects.get(key=BILLED)
+    by_id = {account.pk: str(account.external_id) for account in accounts.values()}
+    references = {pk: f"{OBJECTIVE_PREFIX}{sub_account}" for pk, sub_account in by_id.items()}
+    existing = set(Objective.objects.filter(external_id__in=references.values()).values_list("external_id", flat=True))
+    cursor.execute(_VARYING, {"accounts": list(by_id), "metric": metric.pk, "source": SOURCE})
+    rows: list[ObjectiveRow] = []
+    refused = 0
+    for account_id, observed_at, baseline in cursor.fetchall():
+        if references[account_id] in existing:
+            continue
+        target = round_half_even_6(baseline * TARGET_SHARE)
+        if target == baseline:
+            refused += 1
+            reason = "the baseline is 0" if baseline == 0 else "the rounded target equals the baseline"
+            log.info("focus_no_objective", sub_account=by_id[account_id], baseline=str(baseline), reason=reason)
+            continue
+        fields = {
+            "title": TITLE,
+            "completion_type": CompletionType.ATTRIBUTE,
+            "metric": metric,
+            "baseline": baseline,
+            "target": target,
+            "started_on": observed_at.astimezone(UTC).date(),
+            "source": SOURCE,
+            "methodology": "Daily sum of BilledCost; the baseline is the first day's.",
+        }
+        rows.append(ObjectiveRow(0, references[account_id], account_id, None, fields))
+    save_objectives(rows=rows, by=by, at=at)
+    return [row.account_id for row in rows if row.account_id is not None], refused

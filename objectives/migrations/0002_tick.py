@@ -16,6 +16,7 @@ def add_tick(apps, schema_editor):
         defaults={
             "task": "objectives.tick",
             "interval": interval,
+            "expire_seconds": 290,  # the next tick does its work
             "description": "Takes the weekly snapshots of accounts whose Sunday 02:00 has passed, and moves statuses "
             "that change with the clock. Safe to run at any time, and more than once.",
         },

@@ -45,7 +45,7 @@ ROLLUP_COUNTS = """week, count(*), count(value_delivered), COALESCE(sum(value_de
     count(*) FILTER (WHERE status = 'on_track'), count(*) FILTER (WHERE status = 'exceeded'),
     count(*) FILTER (WHERE status = 'all_goals_met')"""
 
-_DUE = f"NOT s.is_archived AND s.next_boundary_at + interval '{SETTLE}' <= %(at)s"
+_DUE = f"NOT s.is_archived AND s.next_boundary_at <= %(at)s::timestamptz - interval '{SETTLE}'"
 
 _DUE_CHUNKS = f"""
 SELECT min(account_id), max(account_id), count(*) FROM (

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from allauth.account.models import EmailAddress
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib import admin
@@ -28,7 +27,7 @@ from accounts.models import ApiKey, User
 from accounts.services import create_api_key
 from objectives.models import ReplacedSnapshot, Restatement, Snapshot, SnapshotObjective, TickRun, WeekRollup
 from tests.factories import make_account, make_metric, make_objective, make_user, record
-from valuerealization.common.admin import NewestPaginator
+from valuerealization.common.admin import NewestPaginator, ServiceAdmin
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry
 
@@ -86,7 +85,6 @@ def add_records(first: int, last: int) -> None:
         WeekRollup.objects.create(week=week, accounts=1, scored=1, score_sum=40)
         TickRun.objects.create(started_at=AT, due=1, moved=1)
         create_api_key(name=f"Key {number}", scope="read", by=SYSTEM, created_by=owner)
-        EmailAddress.objects.create(user=owner, email=owner.email)
         AccessAttempt.objects.create(username=owner.email, ip_address="127.0.0.1", failures_since_start=number)
         AccessFailureLog.objects.create(username=owner.email, ip_address="127.0.0.1")
         AccessLog.objects.create(username=owner.email, ip_address="127.0.0.1")
@@ -163,7 +161,7 @@ def test_index_lists_the_whole_product_and_no_groups(client: Client) -> None:
     shown = {model["object_name"] for app in response.context["app_list"] for model in app["models"]}
     assert shown == {model._meta.object_name for model in MODELS}
     assert {"Account", "User", "ApiKey", "Metric", "Objective", "Snapshot", "AuditEntry", "PeriodicTask"} <= shown
-    assert {"Group", "APIKey"} & shown == set()
+    assert {"Group", "APIKey", "EmailAddress"} & shown == set()
     assert f"{settings.VR_ORGANISATION} administration" in response.content.decode()
 
 
@@ -216,6 +214,12 @@ def test_audit_log_is_narrowed(client: Client, query: dict[str, str], actions: s
     )
     response = client.get(address(AuditEntry, "changelist"), query)
     assert {entry.action for entry in response.context["cl"].result_list} == actions
+    by_subject = next(spec for spec in response.context["cl"].filter_specs if spec.title == "subject")
+    assert dict(by_subject.lookup_choices) == {
+        "accounts.account": "account", "accounts.apikey": "API key", "accounts.user": "user",
+        "objectives.metric": "metric", "objectives.objective": "objective", "objectives.restatement": "restatement",
+        "django_celery_beat.periodictask": "periodic task",
+    }  # fmt: skip
 
 
 def test_long_tables_are_never_counted_whole(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
@@ -252,6 +256,16 @@ def test_schedule_is_edited_with_an_audit_entry(client: Client) -> None:
     )
     assert AuditEntry.objects.get(action="periodic_task.deleted").subject_id == tick.pk
     assert not PeriodicTask.objects.filter(pk=tick.pk).exists()
+
+
+def test_forms_for_new_records_ask_for_nothing_that_is_kept(client: Client) -> None:
+    sign_in(client, "admin")
+    for model in MODELS:
+        if isinstance(site := admin.site._registry[model], ServiceAdmin):
+            page = client.get(address(model, "add"))
+            shown = {name for _, options in page.context["adminform"].fieldsets for name in options["fields"]}
+            assert shown & set(site.kept) == set()
+            assert "DatabaseDefault" not in page.content.decode()
 
 
 def test_revoked_keys_are_shown_as_they_were(client: Client) -> None:

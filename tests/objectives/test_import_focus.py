@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Account
-from objectives.imports.focus import FocusImported, FocusRefused, import_focus
+from objectives.imports.files import FileRefused
+from objectives.imports.focus import FocusImported, import_focus
 from objectives.models import Objective, Reading, Snapshot
 from objectives.services.restatements import verify
 from tests.factories import sql_now
@@ -69,12 +70,12 @@ def goals_of(sums: Sums) -> dict[str, tuple[date, Decimal, Decimal, Decimal]]:
 
 
 def test_counts(imported: FocusImported, sums: Sums) -> None:
-    assert (imported.charges, imported.skipped) == (1000, 0)
+    assert (imported.charges, imported.charges_without_sub_account) == (1000, 0)
     assert (
         imported.accounts == imported.accounts_created == Account.objects.count() == len({key[0] for key in sums}) == 73
     )
     assert imported.readings_created == Reading.objects.count() == len(sums)
-    assert imported.rounded == sum(total != stored(total) for total in sums.values())
+    assert imported.sums_rounded == sum(total != stored(total) for total in sums.values())
     assert imported.objectives_created == Objective.objects.count() == len(goals_of(sums))
 
 
@@ -171,9 +172,9 @@ def test_one_corrected_row_supersedes_one_reading(write: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "part"),
     [
-        ("", 1, "header needs"),
-        ("a,b\n1,2", 1, "header needs"),
-        (f"{HEADER},BilledCost\n", 1, "BilledCost"),
+        ("", 0, "empty"),
+        ("a,b\n1,2", 1, "BilledCost: This column is missing"),
+        (f"{HEADER},BilledCost\n", 1, "two columns of this name"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,1", 2, "cells"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,one,1", 2, "BilledCost"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,NaN,1", 2, "BilledCost"),
@@ -182,16 +183,16 @@ def test_one_corrected_row_supersedes_one_reading(write: Any) -> None:
         (f"{HEADER}\nA,Acme,1e20,USD,1,1", 2, "ChargePeriodStart"),
         (f"{HEADER}\nA,Acme,2024-09-01,dollars,1,1", 2, "BillingCurrency"),
         (f"{HEADER}\n{'A' * 200},Acme,2024-09-01,USD,1,1", 2, "SubAccountId"),
-        (f"{HEADER}\nA,Acme,2024-09-01,USD,1,1\nA,Acme,2024-09-01,EUR,1,1", 1, "several currencies"),
-        (f'{HEADER}\nA,"Acme,2024-09-01,USD,1,1', 2, "CSV"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1,1\nA,Acme,2024-09-01,EUR,1,1", 0, "several currencies"),
+        (f'{HEADER}\nA,"Acme,2024-09-01,USD,1,1', 2, "quotation mark"),
     ],
 )
 def test_a_bad_file_is_refused_whole(write: Any, text: str, line: int, part: str) -> None:
-    with pytest.raises(FocusRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         import_focus(path=write(text), by=SYSTEM, at=sql_now())
 
-    assert refused.value.errors[0][0] == line
-    assert part in refused.value.errors[0][1]
+    assert refused.value.errors[0].line == line
+    assert part in str(refused.value.errors[0])
     assert Account.objects.count() == Reading.objects.count() == 0
 
 
@@ -199,10 +200,10 @@ def test_one_bad_line_at_the_end_saves_nothing(write: Any) -> None:
     rows = "\n".join(f"A{n},Acme,2024-09-01,USD,{n},1" for n in range(50))
     error = StringIO()
 
-    with pytest.raises(CommandError, match="Nothing was imported"):
+    with pytest.raises(CommandError, match=r"1 error in .*nothing was imported"):
         call_command("import_focus", str(write(f"{HEADER}\n{rows}\nB,Acme,2024-09-01,USD,x,1")), stderr=error)
 
-    assert error.getvalue().startswith("line 52: BilledCost")
+    assert error.getvalue().startswith("line 52, BilledCost: ")
     assert Account.objects.count() == 0
 
 

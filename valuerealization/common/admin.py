@@ -6,10 +6,12 @@ entry is written; what nobody edits is shown read only.
 
 from typing import Any, ClassVar, TypeVar
 
-import django.contrib.auth.admin  # noqa: F401 - so that what these three register can be taken back below
+import allauth.account.admin  # noqa: F401 - so that what these register can be taken back below
+import django.contrib.auth.admin  # noqa: F401
 import django_celery_beat.admin
 import rest_framework_api_key.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -36,9 +38,8 @@ admin.site.index_title = "Administration"
 # One sign-in page, guarded in one place; whoever is signed in without the role gets 403.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
-# Roles decide here, not groups; and our keys are `accounts.ApiKey`.
-admin.site.unregister(Group)
-admin.site.unregister(APIKey)
+# Roles decide here, not groups; people sign in with the address on their own page; and our keys are `accounts.ApiKey`.
+admin.site.unregister([Group, EmailAddress, APIKey])
 
 
 def actor(request: HttpRequest) -> Actor:
@@ -66,11 +67,23 @@ class RefusableForm(forms.ModelForm[Any]):
 class ServiceAdmin(admin.ModelAdmin[M]):
     """Pages that write through services: a refusal rolls back, and the form comes again with the reasons.
 
-    Subclasses save in `save_model`, with `follow` to take over what the service made of the record.
+    Subclasses save in `save_model`, with `follow` to take over what the service made of the record. `kept` names what
+    the product itself keeps about a record, shown once there is one.
     """
 
     form = RefusableForm
     show_full_result_count = False
+    is_audited = True
+    kept: tuple[str, ...] = ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Any:
+        """Put what is kept about a record behind what people write."""
+        sets = list(super().get_fieldsets(request, obj))
+        return sets if obj is None or not self.kept else [*sets, ("Record", {"fields": self.kept})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        """Show what is kept, without a field to change it."""
+        return (*super().get_readonly_fields(request, obj), *self.kept)
 
     def changeform_view(
         self,
@@ -151,11 +164,10 @@ class SubjectFilter(admin.SimpleListFilter):
     parameter_name = "subject"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        """List the kinds of records that the admin knows."""
-        return sorted(
-            ((model._meta.label_lower, str(model._meta.verbose_name).capitalize()) for model in admin.site._registry),
-            key=lambda choice: choice[1],
-        )
+        """List the kinds of records whose changes are written down."""
+        audited = [model for model, site in admin.site._registry.items() if getattr(site, "is_audited", False)]
+        choices = [(model._meta.label_lower, str(model._meta.verbose_name)) for model in audited]
+        return sorted(choices, key=lambda choice: choice[1].lower())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002
         """Keep entries about the chosen kind."""
@@ -179,6 +191,7 @@ admin.site.unregister(PeriodicTask)
 class PeriodicTaskAdmin(django_celery_beat.admin.PeriodicTaskAdmin):  # type: ignore[misc]
     """The scheduler's entries: the library's pages without inline script, each change in the audit log."""
 
+    is_audited = True
     change_form_template = "admin/change_form.html"
     actions = ("run_tasks",)
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file} can't be read: {error.strerror}.") from error
         changed = "corrected" if kind == "readings" else "changed"
         self.stdout.write(
-            f"{saved.rows} {kind}: {saved.created} new, {saved.changed} {changed}, {saved.unchanged} unchanged."
+            f"{saved.rows} rows of {kind}: {saved.created} new, {saved.changed} {changed}, {saved.unchanged} unchanged."
         )
         if dry_run:
             self.stdout.write("This was a dry run: nothing was saved.")

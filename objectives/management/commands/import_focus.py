@@ -1,13 +1,14 @@
 """`manage.py import_focus FILE`: take in a cloud bill in the FOCUS 1.0 format."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from objectives.imports.focus import FocusRefused, import_focus
+from objectives.imports.files import FileRefused
+from objectives.imports.focus import import_focus
 from valuerealization.common.audit import SYSTEM
 
 
@@ -20,11 +21,12 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, **_options: object) -> None:
         """Import the file and say what became of it."""
         try:
-            done = import_focus(path=file, by=SYSTEM, at=timezone.now())
-        except FocusRefused as error:
-            for line, text in error.errors:
-                self.stderr.write(f"line {line}: {text}")
-            raise CommandError("Nothing was imported.") from error
+            done = import_focus(path=file, by=replace(SYSTEM, name=f"Import of {file.name}"), at=timezone.now())
+        except FileRefused as error:
+            for each in error.errors:
+                self.stderr.write(str(each))
+            count = len(error.errors)
+            raise CommandError(f"{count} error{'' if count == 1 else 's'} in {file}: nothing was imported.") from error
         except OSError as error:
             raise CommandError(f"{file} can't be read: {error.strerror}.") from error
         for name, count in asdict(done).items():
