@@ -27,7 +27,6 @@ UNSET = (
     "EMAIL_URL",
     "SECRET_KEY",
     "STATIC_ROOT",
-    "STATEMENT_TIMEOUT",
 )
 
 

@@ -211,6 +211,7 @@ DATABASES = {
         statement_timeout=STATEMENT_TIMEOUT,
         lock_timeout="15s",
         idle_in_transaction_session_timeout="5min",
+        client_connection_check_interval="10s",  # a killed worker's statement doesn't run on without it
     ),
     # Migrations only: `manage.py migrate --database owner`. A slow one gives way to requests.
     "owner": _database(

@@ -59,7 +59,7 @@ _NOT_OVER = "DELETE FROM focus_charge WHERE day >= %s"
 _DAYS = """
 SELECT sub_account, day, key, total,
   CASE WHEN abs(total * 1000000 - trunc(total * 1000000)) = 0.5
-    THEN 2 * round(total * 1000000 / 2) / 1000000 ELSE round(total, 6) END AS value
+    THEN round(2 * round(total * 1000000 / 2) / 1000000, 6) ELSE round(total, 6) END AS value
 FROM (
   SELECT sub_account, day, 'billed_cost' AS key, sum(billed) AS total FROM focus_charge GROUP BY 1, 2
   UNION ALL

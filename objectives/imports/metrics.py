@@ -5,7 +5,7 @@ from typing import Any, Final
 from objectives.imports import cells
 from objectives.imports.report import Import, Saved, unique_rows
 from objectives.models import Direction, Kind, Metric
-from objectives.services.metrics import MetricRefused, create_metric, update_metric
+from objectives.services.metrics import FIELDS, MetricRefused, create_metric, update_metric
 from valuerealization.common.units import Unit
 
 COLUMNS: Final[dict[str, cells.Reader]] = {
@@ -50,8 +50,8 @@ def save(running: Import) -> Saved:
 
 
 def _change(running: Import, metric: Metric, values: dict[str, Any]) -> bool:
-    before = metric.updated_at
-    return update_metric(metric=metric, by=running.by, at=running.at, **_fields(values)).updated_at != before
+    after = update_metric(metric=metric, by=running.by, at=running.at, **_fields(values))
+    return any(getattr(after, name) != getattr(metric, name) for name in FIELDS)
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 SETTLE = "1 minute"
 # Older than this when taken: the week was missed and is reconstructed.
 LATE = "24 hours"
-CHUNK = 1000
+# Accounts in one transaction: a second of work, so that little is lost with a killed worker.
+CHUNK = 4000
 
 OBJECTIVE_STATE = OBJECTIVES.format(
     progress=PROGRESS.format(

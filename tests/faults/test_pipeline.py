@@ -69,10 +69,10 @@ def test_two_workers_and_a_message_delivered_a_hundred_times(
 def test_whole_worker_killed_inside_a_chunk(
     owner_connection: Owner, worker: Start, send: Send, broker: redis.Redis
 ) -> None:
-    accounts = make_accounts(owner_connection, 1500)
+    accounts = make_accounts(owner_connection, snapshots.CHUNK + 500)
     with owner_connection.transaction():
         # The second chunk's worker waits for this row, with half of its work done.
-        owner_connection.execute("SELECT FROM accounts_account WHERE id = %s FOR UPDATE", [accounts[1200]])
+        owner_connection.execute("SELECT FROM accounts_account WHERE id = %s FOR UPDATE", [accounts[-200]])
         first = worker()
         send("objectives.tick")
         wait_for(lambda: len(blocked_backends()) == 1, "a worker inside the second chunk")
@@ -80,7 +80,7 @@ def test_whole_worker_killed_inside_a_chunk(
         first.wait()
     wait_for(lambda: blocked_backends() == [], "the killed worker's connection to end")
     before = counts()
-    assert before["snapshots"] == before["distinct"] == 1000 * len(due_weeks())
+    assert before["snapshots"] == before["distinct"] == snapshots.CHUNK * len(due_weeks())
 
     worker()
     send("objectives.tick")  # the next tick, long before the broker would deliver again

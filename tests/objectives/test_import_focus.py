@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from structlog.testing import capture_logs
 
 from accounts.models import Account
+from accounts.services import archive_account, update_account
 from objectives.imports.files import FileRefused
 from objectives.imports.focus import FocusImported, import_focus
 from objectives.models import Objective, Reading, Snapshot
 from objectives.services.restatements import verify
-from tests.factories import sql_now
+from tests.factories import make_account, sql_now
 from valuerealization.common.audit import SYSTEM
+from valuerealization.common.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -178,6 +181,11 @@ def test_one_corrected_row_supersedes_one_reading(write: Any) -> None:
         (f"{HEADER}\nA,Acme,2024-09-01,USD,1", 2, "cells"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,one,1", 2, "BilledCost"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,NaN,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1_000,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,2024-09-01,USD,1e20,1", 2, "BilledCost"),
+        (f"{HEADER}\nA,Acme,NULL,USD,1,1", 2, "ChargePeriodStart: This can't be missing"),
+        (f"{HEADER}\nA,Acme,0001-01-01,USD,1,1", 2, "ChargePeriodStart: Give a time from 1970"),
+        (f"{HEADER}\nA,Acme,2024-09-01,NULL,1,1", 2, "BillingCurrency: This can't be missing"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,1,Infinity", 2, "EffectiveCost"),
         (f"{HEADER}\nA,Acme,2024-09-01,USD,\u0661,1", 2, "BilledCost"),
         (f"{HEADER}\nA,Acme,1e20,USD,1,1", 2, "ChargePeriodStart"),
@@ -216,3 +224,90 @@ def test_a_header_alone_is_an_empty_bill(write: Any) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(CommandError, match=r"nowhere\.csv can't be read"):
         call_command("import_focus", "nowhere.csv")
+
+
+def test_a_day_that_is_not_over_is_left_out(write: Any) -> None:
+    at = datetime(2024, 9, 3, 15, 0, tzinfo=UTC)
+    rows = [f"A,Acme,2024-09-0{day} 10:00:00,USD,{day},0" for day in (1, 2, 3, 4)]
+
+    done = import_focus(path=write("\n".join([HEADER, *rows])), by=SYSTEM, at=at)
+
+    assert (done.charges, done.charges_of_days_not_over, done.readings_created) == (4, 2, 4)
+    last = Reading.objects.order_by("-observed_at")[0]
+    assert last.observed_at == datetime(2024, 9, 2, 23, 59, 59, tzinfo=UTC)
+
+
+def test_times_count_in_utc_and_names_may_be_missing(write: Any) -> None:
+    rows = ["A,NULL,2024-09-02T01:30:00+02:00,USD,1e-7,NULL", "NULL,Acme,2024-09-02T01:30:00Z,USD,5,5"]
+
+    done = import_focus(path=write("\n".join([HEADER, *rows])), by=SYSTEM, at=sql_now())
+
+    assert (done.charges, done.charges_without_sub_account, done.sums_rounded) == (1, 1, 1)
+    assert [account.name for account in Account.objects.all()] == ["A"]
+    assert {reading.observed_at.date() for reading in Reading.objects.all()} == {date(2024, 9, 1)}
+
+
+def test_the_next_bill_goes_on_from_the_first(write: Any) -> None:
+    first = f"{HEADER}\nA,Acme,2024-08-31 10:00:00,USD,10,0\nB,Beta,2024-08-31 10:00:00,USD,10,0"
+    second = f"{HEADER}\nA,Acme,2024-09-01 10:00:00,USD,9,0\nB,Beta,2024-09-01 10:00:00,USD,10,0"
+    assert import_focus(path=write(first), by=SYSTEM, at=sql_now()).objectives_created == 0
+
+    done = import_focus(path=write(second), by=SYSTEM, at=sql_now())
+
+    assert (done.objectives_created, done.accounts_created) == (1, 0)
+    goal = Objective.objects.get()
+    assert (goal.account.external_id, goal.started_on, goal.baseline, goal.target, goal.current, goal.completion) == (
+        "A", date(2024, 8, 31), 10, 8, 9, 50,
+    )  # fmt: skip
+
+
+def test_no_goal_without_a_distance_to_go(write: Any) -> None:
+    rows = [
+        "A,Zero,2024-09-01,USD,0,0", "A,Zero,2024-09-02,USD,1,0",
+        "B,Tiny,2024-09-01,USD,0.000001,0", "B,Tiny,2024-09-02,USD,1,0",
+        "C,Credit,2024-09-01,USD,-5,0", "C,Credit,2024-09-02,USD,1,0",
+    ]  # fmt: skip
+
+    with capture_logs() as logs:
+        done = import_focus(path=write("\n".join([HEADER, *rows])), by=SYSTEM, at=sql_now())
+
+    assert (done.objectives_created, done.objectives_refused) == (1, 2)
+    assert [(goal.baseline, goal.target) for goal in Objective.objects.all()] == [(-5, -4)]
+    assert [(line["sub_account"], line["reason"]) for line in logs if line["event"] == "focus_no_objective"] == [
+        ("A", "the baseline is 0"),
+        ("B", "the rounded target equals the baseline"),
+    ]
+
+
+def test_sums_are_rounded_half_to_even(write: Any) -> None:
+    costs = ["0.0000005", "0.0000015", "-0.0000025", "0.00000250001"]
+    rows = [f"A,Acme,2024-09-0{day},USD,{cost},0" for day, cost in enumerate(costs, start=1)]
+
+    done = import_focus(path=write("\n".join([HEADER, *rows])), by=SYSTEM, at=sql_now())
+
+    billed = Reading.objects.filter(metric__key="billed_cost").order_by("observed_at")
+    assert [reading.value / MICRO for reading in billed] == [0, 2, -2, 3]
+    assert done.sums_rounded == 4
+
+
+def test_another_currency_and_an_archived_account_are_refused(write: Any) -> None:
+    account = make_account(external_id="A", currency="EUR")
+    path = write(f"{HEADER}\nA,Acme,2024-09-01,USD,1,0")
+    with pytest.raises(FileRefused, match="file, A: It is billed in USD; its account has EUR"):
+        import_focus(path=path, by=SYSTEM, at=sql_now())
+    update_account(account=account, by=SYSTEM, at=sql_now(), currency="USD")
+    archive_account(account=account, by=SYSTEM, at=sql_now())
+    with pytest.raises(FileRefused, match="file, A: This account is archived"):
+        import_focus(path=path, by=SYSTEM, at=sql_now())
+    assert Reading.objects.count() == 0
+
+
+def test_the_command_says_what_became_of_the_file() -> None:
+    output = StringIO()
+
+    call_command("import_focus", str(SAMPLE), stdout=output)
+
+    lines = output.getvalue().splitlines()
+    assert "charges: 1000" in lines
+    assert "accounts created: 73" in lines
+    assert {entry.actor_name for entry in AuditEntry.objects.all()} == {"Import of focus_1_0_sample.csv"}
