@@ -565,6 +565,7 @@ class Migration(migrations.Migration):
                     "owner",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",

@@ -79,7 +79,9 @@ class Standing(models.Model):
     # copied from the account
     name_key = models.CharField(max_length=400, db_collation="C")
     renewal_key = models.DateField()  # a missing renewal date sorts last: 9999-12-31
-    owner = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    owner = models.ForeignKey(
+        User, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     segment = models.CharField(max_length=16, blank=True)
     currency = models.CharField(max_length=3)
     arr = models.DecimalField(max_digits=16, decimal_places=2, null=True)

@@ -32,7 +32,8 @@ def test_sessions_have_their_limits(name: str, value: str) -> None:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_the_statement_of_a_killed_process_ends(process_environment: dict[str, str], database_name: str) -> None:
-    code = "import django; django.setup(); from django.db import connection as c; c.cursor().execute('SELECT pg_sleep(600)')"
+    ask = "from django.db import connection; connection.cursor().execute('SELECT pg_sleep(600)')"
+    code = f"import django; django.setup(); {ask}"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=process_environment)
     with database.connect() as superuser:
 
