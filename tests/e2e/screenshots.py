@@ -1,11 +1,10 @@
 """Photograph every page of a running demo for the documentation: `python -m tests.e2e.screenshots URL`."""
 
+import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
-
-from tests.e2e.conftest import CHROMIUM
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PAGES = {
@@ -27,7 +26,9 @@ def main(origin: str) -> None:
     """Take one picture a page at 1440 px in light; the two main pages also in dark and at 390 px."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for suffix, width, theme in (("", 1440, "light"), ("-dark", 1440, "dark"), ("-390", 390, "light")):
             context = browser.new_context(
                 base_url=origin,
