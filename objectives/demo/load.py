@@ -50,7 +50,7 @@ SELECT r.recorded_at, CASE WHEN u.id IS NULL THEN 'api_key' ELSE 'user' END, COA
   '', 'readings.recorded', r.account_id, 'accounts.account', r.account_id, a.name,
   jsonb_build_object('count', count(*), 'first_reading', min(r.id), 'last_reading', max(r.id))
 FROM objectives_reading r JOIN accounts_account a ON a.id = r.account_id
-LEFT JOIN accounts_user u ON u.name = r.recorded_by
+LEFT JOIN accounts_user u ON u.name = r.recorded_by AND u.id = ANY(%(people)s)
 GROUP BY r.recorded_at, r.account_id, a.name, r.recorded_by, u.id
 """
 
@@ -102,7 +102,7 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         say(f"{len(accounts)} accounts with {len(pairs)} objectives")
         readings = _stage_readings(pairs, people)
         say(f"{readings} readings of {max(account.customer.weeks for account in planned)} weeks")
-        taken = _replay(planned, say=say)
+        taken = _replay(planned, people, say=say)
         refresh_standings(account_ids=[account.pk for account in accounts], at=at)
     return Loaded(len(accounts), len(pairs), readings, taken)
 
@@ -284,7 +284,7 @@ def _stage_readings(pairs: list[tuple[Objective, PlannedObjective]], people: dic
     return count
 
 
-def _replay(planned: list[PlannedAccount], *, say: Say) -> int:
+def _replay(planned: list[PlannedAccount], people: dict[str, User], *, say: Say) -> int:
     """Let the year pass: readings arrive, objectives follow, each tick takes the snapshots that are due."""
     ticks = sorted({each.calendar.tick(week) for each in planned for week in range(each.customer.weeks + 1)})
     before, stored = min(account.created_at for account in planned), 0
@@ -295,7 +295,7 @@ def _replay(planned: list[PlannedAccount], *, say: Say) -> int:
             say(f"{stored} weekly snapshots, up to {tick:%d %b %Y}")
     _arrive(after=before, until=max(account.calendar.at for account in planned))
     with connection.cursor() as cursor:
-        cursor.execute(_AUDIT)
+        cursor.execute(_AUDIT, {"people": [person.pk for person in people.values()]})
     return stored
 
 
@@ -318,7 +318,7 @@ def _reading_rows(
             yield (
                 objective.pk, objective.account_id, metric and metric.pk, metric and metric.version,
                 None if metric else objective.pk, reading.value, reading.observed_at, reading.recorded_at,
-                planned.source, "high" if metric else "medium", reading.note, by,
+                planned.source, planned.confidence, reading.note, by,
             )  # fmt: skip
 
 

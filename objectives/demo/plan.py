@@ -43,6 +43,7 @@ class PlannedObjective:
     weight: Decimal = Decimal(1)
     metric: str = ""
     source: str = ""
+    confidence: str = "high"
     due_on: date | None = None
     show_in_portal: bool = False
     done: bool = False
@@ -278,6 +279,7 @@ def _objective(customer: Customer, calendar: Calendar, aim: _Aim, index: int, st
         weight=Decimal(repr(aim.track.weight)),
         metric=spec.metric,
         source=spec.source or (SYNC if spec.metric else ""),
+        confidence="medium" if not spec.metric and noise(customer.name, spec.title, "confidence") > 0.5 else "high",
         due_on=_due_on(customer, calendar, started_on, spec.title),
         show_in_portal=noise(customer.name, spec.title, "portal") > -0.5,
     )

@@ -1,6 +1,5 @@
 """A real Chromium against the real product on its own database; every page keeps to the content policy."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -14,17 +13,20 @@ from accounts.models import Account, User
 from tests.factories import make_account, make_objective, make_user, record, sql_now, take_weeks
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# The browser's driver keeps an event loop in this thread; the database is used between its calls, never inside one.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 PASSWORD = "correct horse battery"
 WEEK = timedelta(weeks=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start Chromium for a module's tests.
+
+    Its driver keeps an event loop in this thread; the database is used between its calls, never inside one.
+    """
     if CHROMIUM is None:
         pytest.skip("Chromium is missing; install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()

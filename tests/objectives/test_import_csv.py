@@ -1,5 +1,6 @@
 """Files from the command line: all of it or nothing, every error by line, the same file twice changes nothing."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account
 from objectives.imports import run
 from objectives.imports.files import FileRefused
+from objectives.imports.focus import import_focus
 from objectives.imports.run import KINDS, import_file
 from objectives.models import Metric, MetricVersion, Objective, ObjectiveRevision, Reading, Standing
 from objectives.services.objectives import archive_objective
@@ -734,3 +736,23 @@ def test_a_real_process_ends_with_the_right_exit_code(write: Write, process_envi
     ]
     assert list(Account.objects.values_list("external_id", flat=True)) == ["A-1"]
     assert command("contracts", good).returncode == 2
+
+
+@pytest.mark.django_db
+def test_the_examples_of_the_documentation_can_be_imported_as_they_are(tmp_path: Path) -> None:
+    make_user(email="csm@example.com")
+    page = (PROJECT / "docs" / "importing.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```csv\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    *files, bill = [tmp_path / f"{number}.csv" for number in range(len(examples))]
+    for path, text in zip([*files, bill], examples, strict=True):
+        path.write_text(text, encoding="utf-8")
+
+    counts = {kind: load(kind, path) for kind, path in zip(KINDS, files, strict=True)}
+    assert counts == {
+        "accounts": (2, 2, 0, 0), "metrics": (2, 2, 0, 0), "objectives": (3, 3, 0, 0), "readings": (3, 3, 0, 0),
+    }  # fmt: skip
+    assert Account.objects.get(external_id="CRM-0042").standing.value_delivered == Decimal("75.369458")
+    assert import_focus(path=bill, by=SYSTEM, at=NOON).readings_created == 4
+    assert [load(kind, path)[1:] for kind, path in zip(KINDS, files, strict=True)] == [
+        (0, 0, 2), (0, 0, 2), (0, 0, 3), (0, 0, 3),
+    ]  # fmt: skip

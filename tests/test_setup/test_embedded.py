@@ -144,6 +144,12 @@ def test_data_of_another_version_is_one_clear_line(var_dir: Path) -> None:
     assert len(command.lines) == 1
 
 
+def test_a_place_where_nothing_can_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedError, match=r"file/var/locks can't be made: Not a directory\. Set VAR_DIR\."):
+        take_hold([Postgres(tmp_path / "file" / "var")])
+
+
 def test_a_server_that_cannot_start_is_one_clear_line(var_dir: Path) -> None:
     with hold_servers([Postgres(var_dir, fast=True)]):
         pass
@@ -198,9 +204,11 @@ class TestRoot:
         command = manage("showmigrations", "common", environment=environment, user="nobody")
         assert command.wait() == 0, command.text
         assert processes_of(var_dir) == {}
-        # Root goes on as the owner of the data …
-        with hold_servers([Postgres(var_dir)]):
+        # Root goes on as the owner of the data, and then that owner again.
+        with hold_servers([Postgres(var_dir), Valkey(var_dir)]):
             assert (var_dir / "postgres").owner() == "nobody"
+        command = manage("showmigrations", "common", environment=environment, user="nobody")
+        assert command.wait() == 0, command.text
 
     def test_the_data_of_root_is_closed_to_others(self, var_dir: Path) -> None:
         with hold_servers([Valkey(var_dir)]):

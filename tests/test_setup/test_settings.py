@@ -89,3 +89,13 @@ def test_the_attempted_address_is_found_wherever_somebody_signs_in(rf: RequestFa
     assert attempted_address(request, {"username": "Bob@example.com"}) == "bob@example.com"
     assert attempted_address(None, {"email": "cy@example.com"}) == "cy@example.com"
     assert attempted_address(None) == ""
+
+
+def test_the_web_server_limits_its_statements(tmp_path: Path) -> None:
+    code = "import valuerealization.wsgi; from django.conf import settings; print(settings.STATEMENT_TIMEOUT)"
+    for given, used in (("", "30s"), ("9s", "9s")):
+        environment = clean_environment(VAR_DIR=str(tmp_path), **({"VR_STATEMENT_TIMEOUT": given} if given else {}))
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == used

@@ -102,8 +102,15 @@ def take_hold(servers: Sequence[Server]) -> Hold:
 
     Raises: EmbeddedError.
     """
+    try:
+        return _take_hold(servers)
+    except PermissionError as error:
+        raise EmbeddedError(f"{error.filename} belongs to another user: run as that user, or set VAR_DIR.") from None
+
+
+def _take_hold(servers: Sequence[Server]) -> Hold:
     for server in servers:
-        make_private(server.lock_path("start").parent)
+        make_private(server.lock_path("start").parent, var_dir=server.var_dir)
     shares: list[Lock] = []
     keepers: dict[str, subprocess.Popen[bytes]] = {}
     with ExitStack() as starting, ExitStack() as undo:

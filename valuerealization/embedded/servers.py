@@ -38,14 +38,22 @@ def run_dir(var_dir: Path) -> Path:
     return Path("/tmp") / f"vr-{os.geteuid()}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
 
 
-def make_private(path: Path) -> None:
-    """Make a directory that only we may enter, and refuse one that somebody else made."""
+def make_private(path: Path, *, var_dir: Path) -> None:
+    """Make a directory that only we may enter, and refuse one that somebody else made.
+
+    Raises: EmbeddedError. Root may go on with what the owner of `var_dir` made in there.
+    """
+    ours = {os.geteuid()}
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
+        if os.geteuid() == 0 and path.is_relative_to(var_dir):
+            ours.add(var_dir.stat().st_uid)
     except PermissionError:
         raise EmbeddedError(f"{path} belongs to another user: run as that user, or set VAR_DIR.") from None
-    if path.is_symlink() or path.stat().st_uid != os.geteuid():
+    except OSError as error:
+        raise EmbeddedError(f"{path} can't be made: {error.strerror}. Set VAR_DIR.") from None
+    if path.is_symlink() or path.stat().st_uid not in ours:
         raise EmbeddedError(f"{path} belongs to another user: run as that user, or set VAR_DIR.")
 
 
@@ -118,7 +126,7 @@ class Server(ABC):
 
         Raises: EmbeddedError with the end of the server's log.
         """
-        make_private(self.run_dir)
+        make_private(self.run_dir, var_dir=self.var_dir)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))

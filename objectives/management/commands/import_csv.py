@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *, kind: str, file: Path, dry_run: bool, **_options: object) -> None:
         """Import the file and say what became of its rows."""
         try:
-            by = replace(SYSTEM, name=f"Import of {file.name}")
+            by = replace(SYSTEM, name=f"Import of {file.name}"[:200])
             saved = import_file(kind=kind, path=file, by=by, at=timezone.now(), dry_run=dry_run)
         except FileRefused as error:
             for each in error.errors:

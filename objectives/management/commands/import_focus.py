@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *, file: Path, **_options: object) -> None:
         """Import the file and say what became of it."""
         try:
-            done = import_focus(path=file, by=replace(SYSTEM, name=f"Import of {file.name}"), at=timezone.now())
+            done = import_focus(path=file, by=replace(SYSTEM, name=f"Import of {file.name}"[:200]), at=timezone.now())
         except FileRefused as error:
             for each in error.errors:
                 self.stderr.write(str(each))
