@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import Account, User
 from tests.factories import make_account, make_objective, make_user, record, sql_now, take_weeks
+from tests.processes import wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PASSWORD = "correct horse battery"
@@ -56,7 +58,18 @@ def open_page(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page
     yield open_window
     for context in contexts:
         context.close()
+    # A card may have asked for news just then: let the server finish before its database goes away.
+    wait_for(lambda: _busy() == 0, "requests under way to end")
     assert [text for text in complaints if "422" not in text] == []  # a refused form is reported as a failed request
+
+
+def _busy() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND state <> 'idle'"
+        )
+        return int(cursor.fetchone()[0])
 
 
 class World:
