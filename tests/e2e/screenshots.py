@@ -14,9 +14,15 @@ PAGES = {
     "account-objectives": "/accounts/1/objectives/",
     "account-activity": "/accounts/1/activity/",
     "account-edit": "/accounts/1/edit/",
+    "account-new": "/accounts/new/",
+    "account-explain": "/accounts/1/explain/",
     "update-values": "/accounts/1/values/",
     "objective-form": "/objectives/1/edit/",
     "objective-history": "/objectives/1/history/",
+    "objective-new": "/accounts/1/objectives/new/",
+    "objective-archive": "/objectives/1/archive/",
+    "metric-new": "/metrics/new/",
+    "portfolio-explain": "/portfolio/explain/",
     "search": "/search/?q=dis",
 }
 BOTH = {"portfolio", "account"}  # also in dark, and as on a phone
