@@ -65,11 +65,14 @@ def start(
         return process
 
     yield run
-    for process in running:
-        if process.process.poll() is None:
+    try:
+        for process in running:
             process.process.send_signal(signal.SIGTERM)
-            wait_for(lambda p=process: p.process.poll() is not None, "the process to end", seconds=15)
-        process.kill()
+        for process in running:
+            wait_for(lambda p=process: p.process.poll() is not None, f"the process to end; it said\n{process.text}")
+    finally:
+        for process in running:  # one that stayed alive would work for the next test too
+            process.kill()
 
 
 @pytest.fixture

@@ -40,10 +40,12 @@ def expected(accounts: list[int]) -> dict[str, int]:
 
 
 def blocked_backends() -> list[int]:
+    """List the application's connections that wait for the owner's locks (autovacuum may hold others for a moment)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND usename = 'vr_app'"
-            " AND wait_event_type = 'Lock'"
+            "SELECT a.pid FROM pg_stat_activity a CROSS JOIN unnest(pg_blocking_pids(a.pid)) AS by (pid)"
+            " JOIN pg_stat_activity holder ON holder.pid = by.pid"
+            " WHERE a.datname = current_database() AND a.usename = 'vr_app' AND holder.usename = 'vr_owner'"
         )
         return [row[0] for row in cursor.fetchall()]
 
