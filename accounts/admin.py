@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts import services
 from accounts.models import Account, ApiKey, User, timezones
+from accounts.services import accounts, keys, people
 from valuerealization.common.admin import RefusableForm, ServiceAdmin, actor
 
 logger = structlog.get_logger(__name__)
@@ -37,9 +37,9 @@ class UserAdmin(ServiceAdmin[User]):
         """Save; somebody new is sent a link."""
         values = form.typed(change=change)
         if change:
-            self.follow(obj, services.update_user(user=obj, by=actor(request), **values))
+            self.follow(obj, people.update_user(user=obj, by=actor(request), **values))
             return
-        self.follow(obj, services.create_user(by=actor(request), **values))
+        self.follow(obj, people.create_user(by=actor(request), **values))
         if obj.is_active:
             transaction.on_commit(lambda: self._send_link(request, obj))
 
@@ -71,7 +71,7 @@ class AccountForm(RefusableForm):
 
     class Meta:
         model = Account
-        fields = services.FIELDS
+        fields = accounts.FIELDS
 
 
 @admin.register(Account)
@@ -101,23 +101,23 @@ class AccountAdmin(ServiceAdmin[Account]):
         """Save by the services."""
         by, values = actor(request), form.typed(change=change)
         if change:
-            self.follow(obj, services.update_account(account=obj, by=by, at=timezone.now(), **values))
+            self.follow(obj, accounts.update_account(account=obj, by=by, at=timezone.now(), **values))
         else:
-            self.follow(obj, services.create_account(by=by, **values))
+            self.follow(obj, accounts.create_account(by=by, **values))
 
     @admin.action(description="Archive selected accounts")
     def archive(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         """Take the chosen accounts out of snapshots, averages and the portal."""
         at = timezone.now()
         for account in queryset.active():  # type: ignore[attr-defined]
-            services.archive_account(account=account, by=actor(request), at=at)
+            accounts.archive_account(account=account, by=actor(request), at=at)
 
     @admin.action(description="Restore selected accounts")
     def restore(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         """Bring the chosen accounts back from the archive."""
         at = timezone.now()
         for account in queryset.exclude(archived_at=None):
-            services.restore_account(account=account, by=actor(request), at=at)
+            accounts.restore_account(account=account, by=actor(request), at=at)
 
 
 @admin.register(ApiKey)
@@ -152,9 +152,9 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         """Save by the services; the secret of a new key stays in this request."""
         by, values = actor(request), form.typed(change=change)
         if change:
-            self.follow(obj, services.update_api_key(key=obj, by=by, **values))
+            self.follow(obj, keys.update_api_key(key=obj, by=by, **values))
             return
-        key, secret = services.create_api_key(
+        key, secret = keys.create_api_key(
             name=values["name"], scope=values["scope"], expires_at=values["expiry_date"], by=by,
             created_by=request.user,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -177,7 +177,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Refuse the chosen keys from now on."""
         for key in queryset.filter(revoked=False):
-            services.update_api_key(key=key, by=actor(request), revoked=True)
+            keys.update_api_key(key=key, by=actor(request), revoked=True)
 
 
 def _is_past(at: datetime | None) -> bool:

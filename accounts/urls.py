@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts.views import accounts, home
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("theme/", views.set_theme, name="set_theme"),
-    path("accounts/new/", views.account_create, name="account_create"),
-    path("accounts/<int:pk>/edit/", views.account_update, name="account_update"),
-    path("accounts/<int:pk>/archive/", views.account_archive, name="account_archive"),
-    path("accounts/<int:pk>/restore/", views.account_restore, name="account_restore"),
+    path("", home.home, name="home"),
+    path("theme/", home.set_theme, name="set_theme"),
+    path("accounts/new/", accounts.account_create, name="account_create"),
+    path("accounts/<int:pk>/edit/", accounts.account_update, name="account_update"),
+    path("accounts/<int:pk>/archive/", accounts.account_archive, name="account_archive"),
+    path("accounts/<int:pk>/restore/", accounts.account_restore, name="account_restore"),
 ]

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Min
 
 from accounts.models import Account, User
-from accounts.services import create_account
+from accounts.services.accounts import create_account
 from objectives.models import Metric, Objective, Reading, Standing
 from objectives.services.metrics import create_metric
 from objectives.services.objectives import create_objective

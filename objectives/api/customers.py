@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.api.people import person
 from accounts.models import Account, Segment
-from accounts.services import archive_account, create_account, update_account
+from accounts.services.accounts import archive_account, create_account, update_account
 from accounts.stages import Stage
 from objectives.api import shapes, writers
 from objectives.models import Standing

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from accounts.models import Account, Segment
-from accounts.services import AccountRow, AccountRowsRefused, save_accounts
+from accounts.services.accounts import AccountRow, AccountRowsRefused, save_accounts
 from objectives.imports import cells
 from objectives.imports.report import Import, Saved, people, unique_rows
 

@@ -16,7 +16,7 @@ import structlog
 from django.db import connection, transaction
 
 from accounts.models import Account
-from accounts.services import AccountRow, save_accounts
+from accounts.services.accounts import AccountRow, save_accounts
 from objectives.imports import cells
 from objectives.imports.files import FileRefused, LineError, Row, open_table
 from objectives.models import CompletionType, Direction, Metric, Objective

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from accounts.models import Account
-from accounts.services import SavedRows
+from accounts.services.accounts import SavedRows
 from objectives.models import CompletionType, Objective, ObjectiveRevision, Reading
 from objectives.services.objectives import complete, definition_of, reasons_against, values_of
 from objectives.services.readings import ReadingRow, ReadingsRefused, RowError, record_readings

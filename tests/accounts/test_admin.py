@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, ApiKey, User
-from accounts.services import create_api_key
+from accounts.services.keys import create_api_key
 from tests.factories import make_account, make_user
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from tests.factories import make_account, make_user
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry

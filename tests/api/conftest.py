@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from accounts.services import create_api_key
+from accounts.services.keys import create_api_key
 from valuerealization.common.audit import SYSTEM
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from objectives.models import Objective, ObjectiveRevision, Reading
 from tests.api.conftest import Caller, errors_of
 from tests.factories import make_account, make_metric, make_objective, make_user, record

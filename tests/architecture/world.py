@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, Permission
 
 from accounts.models import Account, ApiKey, User
-from accounts.services import create_api_key
+from accounts.services.keys import create_api_key
 from objectives.models import (
     Metric,
     Objective,

@@ -24,7 +24,7 @@ from django_celery_beat.models import (
 )
 
 from accounts.models import ApiKey, User
-from accounts.services import create_api_key
+from accounts.services.keys import create_api_key
 from objectives.models import ReplacedSnapshot, Restatement, Snapshot, SnapshotObjective, TickRun, WeekRollup
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from valuerealization.common.admin import NewestPaginator, ServiceAdmin

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from structlog.testing import capture_logs
 
 from accounts.models import Account
-from accounts.services import archive_account, update_account
+from accounts.services.accounts import archive_account, update_account
 from objectives.imports.files import FileRefused
 from objectives.imports.focus import FocusImported, import_focus
 from objectives.models import Objective, Reading, Snapshot

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from accounts.models import Account
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from objectives.models import Objective, ObjectiveRevision, Reading, Standing
 from objectives.services.metrics import update_metric
 from objectives.services.objectives import (

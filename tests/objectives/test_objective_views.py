@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Account, User
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from objectives.models import Objective, ObjectiveRevision, Reading
 from objectives.services.objectives import archive_objective
 from tests.factories import make_account, make_metric, make_objective, make_user, record

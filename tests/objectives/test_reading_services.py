@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Account
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from objectives.models import Objective, Reading, Standing
 from objectives.progress import completion_pct, is_progress
 from objectives.services.metrics import update_metric

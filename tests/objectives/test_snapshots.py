@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Account
-from accounts.services import archive_account, restore_account, update_account
+from accounts.services.accounts import archive_account, restore_account, update_account
 from objectives.models import Snapshot, SnapshotObjective, Standing, TickRun, WeekRollup
 from objectives.services import restatements, snapshots
 from objectives.services.objectives import archive_objective, update_objective

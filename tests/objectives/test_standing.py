@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Account, User
-from accounts.services import archive_account, update_account
+from accounts.services.accounts import archive_account, update_account
 from objectives.models import Objective, Standing
 from objectives.progress import is_met, weighted_mean
 from objectives.services.objectives import archive_objective, restore_objective

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, User
-from accounts.services import archive_account
+from accounts.services.accounts import archive_account
 from objectives.models import Metric, Objective, Reading
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from tests.objectives.pages import (

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from accounts.models import Account, User
-from accounts.services import archive_account, update_account
+from accounts.services.accounts import archive_account, update_account
 from objectives.services.objectives import archive_objective, update_objective
 from objectives.services.readings import ReadingRow, record_readings
 from objectives.services.restatements import rebuild

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import ApiKeyScope
-from accounts.services import create_api_key
+from accounts.services.keys import create_api_key
 from valuerealization.common.audit import SYSTEM
 
 

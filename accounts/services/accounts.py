@@ -1,4 +1,4 @@
-"""Change accounts, people and keys. The only writers of them, each in one transaction with its audit entry."""
+"""Change accounts, one or many, each in one transaction with its audit entry."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.models import Account, ApiKey, Role, User
+from accounts.models import Account
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
@@ -21,16 +20,10 @@ FIELDS = (
 
 
 BATCH = 1000
-PERSON_FIELDS = ("email", "name", "role", "is_active")
-KEY_FIELDS = ("name", "scope", "expiry_date", "revoked")
 
 
 class AccountRefused(ValidationError):
     """An account was not saved; `message_dict` names the fields and says why."""
-
-
-class UserRefused(ValidationError):
-    """A person was not saved; `message_dict` names the fields and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,99 +124,6 @@ def archive_account(*, account: Account, by: Actor, at: datetime) -> Account:
 def restore_account(*, account: Account, by: Actor, at: datetime) -> Account:
     """Bring an archived account back; weeks it was archived in get no snapshot."""
     return _set_archived(account, by=by, at=at, archived_at=None)
-
-
-def create_api_key(
-    *, name: str, scope: str, by: Actor, created_by: User | None = None, expires_at: datetime | None = None
-) -> tuple[ApiKey, str]:
-    """Make a key for an integrator; the second of the pair is what they send, and is stored nowhere.
-
-    Raises: ValidationError with the reasons by field.
-    """
-    key = ApiKey(name=name, scope=scope, created_by=created_by, expiry_date=expires_at)
-    key.full_clean(exclude=["id", "prefix", "hashed_key"])
-    with transaction.atomic():
-        secret = ApiKey.objects.assign_key(key)
-        key.save()
-        audit.record(
-            by=by, action="api_key.created", subject=key, label=f"{key.name} ({key.prefix})",
-            details={"scope": [None, key.scope], "expires_at": [None, key.expiry_date]},
-        )  # fmt: skip
-    return key, ApiKey.PREFIX + secret
-
-
-def update_api_key(*, key: ApiKey, by: Actor, **fields: Any) -> ApiKey:
-    """Rename, widen, limit or revoke a key; it holds from the next call on, and revoking is for good.
-
-    Raises: ValidationError with the reasons by field.
-    """
-    with transaction.atomic():
-        locked: ApiKey = ApiKey.objects.select_for_update().get(pk=key.pk)
-        before = {name: getattr(locked, name) for name in KEY_FIELDS}
-        for name, value in fields.items():
-            setattr(locked, name, value)
-        changed = audit.changes(before, {name: getattr(locked, name) for name in KEY_FIELDS})
-        if changed:
-            locked.full_clean()
-            locked.save()
-            action = "api_key.revoked" if "revoked" in changed else "api_key.updated"
-            audit.record(
-                by=by, action=action, subject=locked, label=f"{locked.name} ({locked.prefix})", details=changed
-            )
-    return locked
-
-
-def create_user(*, by: Actor, email: str, name: str, role: str = Role.CSM, is_active: bool = True) -> User:
-    """Add a person to the team; they choose a password by a link sent to them.
-
-    Raises: UserRefused with the reasons by field.
-    """
-    user = User(email=email, name=name, role=role, is_active=is_active)
-    user.set_unusable_password()
-    with transaction.atomic():
-        _save_user(user)
-        audit.record(
-            by=by, action="user.created", subject=user, details={n: [None, getattr(user, n)] for n in PERSON_FIELDS}
-        )
-    return user
-
-
-def update_user(*, user: User, by: Actor, **fields: Any) -> User:
-    """Change a person's address, name or role, or let them in no more; it holds from their next request on.
-
-    Raises: UserRefused with the reasons by field; the last active administrator stays one.
-    """
-    with transaction.atomic():
-        administrators = User.objects.filter(role=Role.ADMIN, is_active=True).order_by("pk").select_for_update()
-        only_one = [other.pk for other in administrators] == [user.pk]
-        locked = User.objects.select_for_update().get(pk=user.pk)
-        before = {name: getattr(locked, name) for name in PERSON_FIELDS}
-        for name, value in fields.items():
-            setattr(locked, name, value)
-        if only_one and not locked.is_staff:
-            field = "role" if locked.is_active else "is_active"
-            raise UserRefused({field: ["This is the only active administrator. Make somebody else one first."]})
-        changed = audit.changes(before, {name: getattr(locked, name) for name in PERSON_FIELDS})
-        if changed:
-            _save_user(locked)
-            # An address that is no longer theirs neither signs in nor receives a link.
-            EmailAddress.objects.filter(user=locked).exclude(email=locked.email).delete()
-            audit.record(by=by, action="user.updated", subject=locked, details=changed)
-    return locked
-
-
-def _save_user(user: User) -> None:
-    """Validate by the model's own rules, then save; a race on the address is refused the same way."""
-    try:
-        user.full_clean(exclude=["password"])
-        with transaction.atomic():
-            user.save()
-    except ValidationError as error:
-        raise UserRefused(error) from error
-    except IntegrityError as error:
-        if "email" not in str(error):
-            raise
-        raise UserRefused({"email": ["Somebody else has this address."]}) from error
 
 
 def _set_archived(account: Account, *, by: Actor, at: datetime, archived_at: datetime | None) -> Account:

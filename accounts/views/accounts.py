@@ -1,41 +1,17 @@
-"""The start page, an account's own details, and a person's settings."""
-
-from urllib.parse import urlencode
+"""An account's own details."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.forms import AccountForm
-from accounts.models import Account, Theme
+from accounts.forms.accounts import AccountForm
+from accounts.models import Account
 from accounts.policies import can_create_account, check_can_edit_account
-from accounts.services import AccountRefused, archive_account, create_account, restore_account, update_account
+from accounts.services.accounts import AccountRefused, archive_account, create_account, restore_account, update_account
 from valuerealization.common.htmx import HtmxRequest, signed_in
-
-
-@signed_in
-@require_safe
-def home(request: HtmxRequest) -> HttpResponse:
-    """Send a leader to the portfolio and everybody else to their own accounts."""
-    if request.user.is_leader:
-        return redirect("portfolio")
-    return redirect(f"{reverse('account_list')}?{urlencode({'owner': request.user.email})}")
-
-
-@signed_in
-@require_POST
-def set_theme(request: HtmxRequest) -> HttpResponse:
-    """Remember light, dark or the system's theme, and go back to where the person was."""
-    theme = request.POST.get("theme", "")
-    if theme in Theme.values:
-        request.user.theme = theme
-        request.user.save(update_fields=["theme"])
-    return redirect(_next(request))
 
 
 @signed_in
@@ -109,12 +85,3 @@ def _typed(request: HtmxRequest) -> QueryDict | None:
 def _form_page(request: HtmxRequest, form: AccountForm, account: Account | None) -> HttpResponse:
     context = {"form": form, "account": account, "nav": "accounts"}
     return render(request, "accounts/form.html", context, status=422 if form.errors else 200)
-
-
-def _next(request: HttpRequest) -> str:
-    """Give the address to go back to, if it is one of ours."""
-    asked = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
-        asked, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return asked if is_ours else reverse("home")

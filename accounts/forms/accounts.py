@@ -9,13 +9,17 @@ from django import forms
 
 from accounts.models import Account, Segment, User, check_timezone
 from accounts.policies import can_assign_owner
-from accounts.services import AccountRefused
+from accounts.services.accounts import AccountRefused
 from valuerealization.common.forms import DayField, NumberField
 from valuerealization.common.numbers import round_half_up
 
 # Offered first; any other ISO 4217 code can be chosen below them.
 COMMON_CURRENCIES: Final = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SEK", "JPY", "INR", "BRL")
+
+
 _ZONES: Final = tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
+
+
 _ARR_PLACES: Final = 2
 
 

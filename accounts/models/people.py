@@ -1,0 +1,111 @@
+"""The team: who signs in, and their roles."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from valuerealization.common.audit import Actor
+from valuerealization.common.models import AuditEntry, DatabaseNow
+
+
+class Role(models.TextChoices):
+    """What a person may do; see `accounts/policies.py`."""
+
+    CSM = "csm", "Customer success manager"
+    LEADER = "leader", "Customer success leader"
+    ADMIN = "admin", "Administrator"
+
+
+class Theme(models.TextChoices):
+    """Colour scheme of the pages; empty follows the system."""
+
+    SYSTEM = "", "Like the system"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Create people by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Add a person; without a password they set one by mail."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Add an administrator, as `manage.py createsuperuser` does."""
+        return self.create_user(email, password, **{"role": Role.ADMIN, "is_superuser": True, **fields})
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Find a person by address, whatever its case."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody of the team: signs in by e-mail, has one role."""
+
+    email = models.EmailField("e-mail", max_length=254, unique=True)
+    name = models.CharField(max_length=120)
+    role = models.CharField(max_length=16, choices=Role, default=Role.CSM)
+    theme = models.CharField(max_length=8, choices=Theme, blank=True, default=Theme.SYSTEM)
+    is_active = models.BooleanField("active", default=True)
+    created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="accounts_user_email_lower"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="accounts_user_role_known"),
+            models.CheckConstraint(condition=Q(theme__in=Theme.values), name="accounts_user_theme_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.lower()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep addresses in small letters, so that one is never two people."""
+        self.email = self.email.lower()
+        super().save(*args, **kwargs)
+
+    @property
+    def is_staff(self) -> bool:
+        """Only administrators open the Django admin."""
+        return self.is_active and self.role == Role.ADMIN
+
+    @property
+    def is_leader(self) -> bool:
+        """Leaders and administrators change every account."""
+        return self.role in (Role.LEADER, Role.ADMIN)
+
+    def has_perm(self, perm: str, obj: object | None = None) -> bool:  # noqa: ARG002
+        """Give administrators every permission of the Django admin, and nobody else any: the role decides."""
+        return self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
+        """Show administrators every app of the Django admin."""
+        return self.is_staff
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] if self.name else self.email
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def as_actor(self) -> Actor:
+        """Name this person in the audit log."""
+        return Actor(kind=AuditEntry.Actor.USER, id=str(self.pk), name=str(self))
