@@ -17,7 +17,7 @@ __all__ = [
     "BaselineEqualsTarget",
     "GoalsMet",
     "bar_pct",
-    "capped_mean",
+    "capped_pct",
     "completion_pct",
     "display_pct",
     "goals_met",
@@ -119,13 +119,12 @@ def weighted_mean(items: Iterable[tuple[Decimal, Decimal | None]]) -> Decimal | 
         return _at_places(total / weights, MEAN_PLACES) if weights else None
 
 
-def capped_mean(items: Iterable[tuple[Decimal, Decimal | None]]) -> Decimal | None:
-    """Average completions by weight with each one held between 0 and 100.
+def capped_pct(completion: Decimal) -> Decimal:
+    """Hold a completion between 0 and 100, for a second reading beside the score.
 
-    Shape:  as weighted_mean; a second reading beside the score, never the score.
     Source: docs/formulas.md#mean
     """
-    return weighted_mean((weight, None if value is None else _clamp(value)) for weight, value in items)
+    return min(max(completion, _ZERO), _HUNDRED)
 
 
 def goals_met(met: Iterable[bool]) -> GoalsMet:
@@ -143,7 +142,7 @@ def bar_pct(value: Decimal | None) -> Decimal:
     Shape:  the displayed whole percent, floored at 0 and capped at 100; 0 while not measured.
     Source: docs/formulas.md#display
     """
-    return _ZERO if value is None else _clamp(Decimal(display_pct(value)))
+    return _ZERO if value is None else capped_pct(Decimal(display_pct(value)))
 
 
 def plan_pct(*, started_on: date | None, due_on: date | None, on: date) -> Decimal | None:
@@ -177,7 +176,3 @@ def plan_mean(items: Iterable[tuple[Decimal, date | None, date | None]], *, on: 
 def _at_places(value: Decimal, places: int) -> Decimal:
     # Adding zero turns the -0 of a rounded tiny negative into the 0 the database stores.
     return WIDE.add(round_half_up(value, places), _ZERO)
-
-
-def _clamp(value: Decimal) -> Decimal:
-    return min(max(value, _ZERO), _HUNDRED)

@@ -4,6 +4,7 @@ from django.urls import path, re_path, register_converter
 
 from accounts.api import schema as _schema  # noqa: F401 - describes the callers
 from objectives.api.customers import Customers, OneCustomer
+from objectives.api.explain import Explain
 from objectives.api.metrics import Metrics, OneMetric
 from objectives.api.objectives import Objectives, OneObjective
 from objectives.api.readings import ObjectiveReadings, Readings
@@ -17,6 +18,7 @@ register_converter(ReferenceConverter, "reference")
 urlpatterns = [
     path("customers", Customers.as_view()),
     path("customers/<reference:reference>/value-metrics", ValueMetrics.as_view()),
+    path("customers/<reference:reference>/explain", Explain.as_view()),
     path("customers/<reference:reference>/snapshots", Snapshots.as_view()),
     path("customers/<reference:reference>/restatements", Restatements.as_view()),
     path("customers/<reference:reference>", OneCustomer.as_view()),

@@ -15,7 +15,8 @@ from accounts.policies import can_edit_account, check_can_edit_account
 from objectives import weeks
 from objectives.forms.value import ValueForm
 from objectives.models import CompletionType, Objective
-from objectives.queries.explain import explain_value
+from objectives.queries.explain import DEFAULT, NotExplained, NothingThere
+from objectives.queries.explain import explain as explain_figure
 from objectives.queries.trend import DEFAULT_MONTHS, PERIODS, Trend, trend
 from objectives.queries.value_card import ValueCard, objective_row, value_card
 from objectives.services.readings import ReadingsRefused, record_readings
@@ -76,13 +77,13 @@ def show_trend(request: HtmxRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_safe
 def explain(request: HtmxRequest, pk: int) -> HttpResponse:
-    """Lay open how the score comes about, in the drawer or as a page."""
+    """Lay open how a figure comes about, in the drawer or as a page; `?of=` names it as the API does."""
     account = _account(pk)
-    explanation = explain_value(account=account, at=timezone.now())
-    title = "How value delivered is calculated"
-    if explanation.score is not None:
-        title = f"How {explanation.shown} is calculated"
-    context = {"account": account, "explanation": explanation, "title": title, "nav": "accounts"}
+    try:
+        explanation = explain_figure(account=account, of=request.GET.get("of", DEFAULT), at=timezone.now())
+    except (NotExplained, NothingThere) as error:
+        raise Http404(str(error)) from error
+    context = {"account": account, "explanation": explanation, "title": explanation.title, "nav": "accounts"}
     return render_page(request, "objectives/explain.html", context, part="drawer")
 
 

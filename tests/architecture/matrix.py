@@ -82,6 +82,7 @@ MATRIX: Final = {
     "api/customers": _LIST,
     "api/customers/<reference:reference>": {**_RECORD, "DELETE": WRITE},
     "api/customers/<reference:reference>/value-metrics": {"GET": READ},
+    "api/customers/<reference:reference>/explain": {"GET": READ},
     "api/customers/<reference:reference>/snapshots": {"GET": READ},
     "api/customers/<reference:reference>/restatements": {"POST": WRITE},
     "api/objectives": _LIST,

@@ -13,13 +13,14 @@ from django.test import Client
 from django.utils.html import escape
 
 from accounts.models import Account, User
-from objectives.models import Objective
-from objectives.queries.explain import Explanation, explain_value
+from objectives.models import Objective, Snapshot
+from objectives.queries.explain import FIGURES, NotExplained, NothingThere, explain
 from objectives.queries.value_card import value_card
-from objectives.services.objectives import update_objective
+from objectives.services.objectives import archive_objective, update_objective
 from objectives.status import Status
-from tests.factories import make_account, make_metric, make_objective, make_user, record
+from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
 from valuerealization.common.audit import SYSTEM
+from valuerealization.common.explanations import Explanation
 
 pytestmark = pytest.mark.django_db
 
@@ -70,8 +71,38 @@ def add(account: Account, goals: list[tuple[str, str, str, str, bool]]) -> None:
             record(objective, current, at=NOW - timedelta(days=2))
 
 
-def explained(account: Account, at: datetime = NOW) -> Explanation:
-    return explain_value(account=account, at=at)
+def explained(account: Account, of: str = "value_delivered", at: datetime = NOW) -> Explanation:
+    return explain(account=account, of=of, at=at)
+
+
+def redo(found: Explanation) -> None:
+    """Compute every number of an explanation of a mean again, from the numbers that stand beside it."""
+    for each in found.inputs:
+        baseline, current, target = (Fraction(each.number(name)) for name in ("baseline", "current", "target"))
+        assert each.number("completion") == rounded(100 * (current - baseline) / (target - baseline), 12)
+        assert each.value("is_met") == ((current - baseline) / (target - baseline) >= 1)
+        assert each.source is not None
+        assert each.source.value == each.number("current")
+    parts = [taken(found.of, each.number("completion")) for each in found.inputs]
+    weights = [each.number("weight") for each in found.inputs]
+    if not parts:
+        assert found.value is None
+        return
+    for each, weight, part in zip(found.inputs, weights, parts, strict=True):
+        assert Fraction(decimal(found.fact(each.ref).value)) == Fraction(weight) * Fraction(part)
+    total = sum(Fraction(decimal(found.fact(each.ref).value)) for each in found.inputs)
+    assert Fraction(decimal(found.fact("sum").value)) == total
+    assert Fraction(decimal(found.fact("weights").value)) == sum(Fraction(weight) for weight in weights)
+    assert found.value == found.fact("result").value == rounded(total / sum(map(Fraction, weights)), 6)
+
+
+def taken(of: str, completion: Decimal) -> Decimal:
+    return min(max(completion, Decimal(0)), Decimal(100)) if of == "capped" else completion
+
+
+def decimal(value: object) -> Decimal:
+    assert isinstance(value, Decimal)
+    return value
 
 
 def rounded(value: Fraction, places: int) -> Decimal:
@@ -87,30 +118,25 @@ def mean(pairs: list[tuple[Decimal, Decimal]]) -> Decimal | None:
     return rounded(sum(Fraction(w) * Fraction(c) for w, c in pairs) / weights, 6) if weights else None
 
 
+@pytest.mark.parametrize("of", ["value_delivered", "capped", "outcomes_only"])
 @pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
-def test_every_number_follows_from_those_beside_it(account: Account, goals: list[Any]) -> None:
+def test_every_number_follows_from_those_beside_it(account: Account, goals: list[Any], of: str) -> None:
+    add(account, goals)
+    found = explained(account, of)
+    outcomes = [goal for goal in goals if not goal[4]]
+    assert len(found.inputs) == (len(outcomes) if of == "outcomes_only" else len(goals))
+    assert len(found.inputs) + len(found.left_out) == len(goals)
+    redo(found)
+
+
+@pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
+def test_the_readings_beside_the_score_are_explained_the_same(account: Account, goals: list[Any]) -> None:
     add(account, goals)
     found = explained(account)
-    assert len(found.terms) == len(goals)
-    for term in found.terms:
-        assert term.current is not None
-        assert term.completion is not None
-        distance = Fraction(term.target) - Fraction(term.baseline)
-        moved = Fraction(term.current) - Fraction(term.baseline)
-        assert term.completion == rounded(100 * moved / distance, 12)
-        assert term.is_met == (moved / distance >= 1)
-        assert term.weighted is not None
-        assert Fraction(term.weighted) == Fraction(term.weight) * Fraction(term.completion)
-        assert term.evidence is not None
-        assert term.evidence.value == term.current
-    assert Fraction(found.total) == sum(Fraction(term.weighted or 0) for term in found.terms)
-    assert Fraction(found.weight) == sum(Fraction(term.weight) for term in found.terms)
-    assert found.score == rounded(Fraction(found.total) / Fraction(found.weight), 6)
-    pairs = [(term.weight, term.completion or Decimal(0), term.is_activity) for term in found.terms]
-    capped = [(weight, min(max(completion, Decimal(0)), Decimal(100))) for weight, completion, _ in pairs]
-    assert found.capped == mean(capped)
-    assert found.outcomes_only == mean([(weight, completion) for weight, completion, activity in pairs if not activity])
-    assert (found.goals_met, found.goals) == (sum(term.is_met for term in found.terms), len(goals))
+    for of in ("capped", "outcomes_only", "goals_met"):
+        assert found.fact(of).value == explained(account, of).value
+    met = sum(each.value("is_met") is True for each in found.inputs)
+    assert (found.fact("goals_met").value, found.fact("goals_met").shown) == (met, f"{met} of {len(goals)}")
 
 
 @pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
@@ -148,7 +174,8 @@ def difference(text: str) -> Decimal:
 def test_the_explanation_agrees_with_the_card(account: Account) -> None:
     add(account, GOALS["the mock's seven"])
     card, found = value_card(account=account, at=NOW), explained(account)
-    assert (found.score, found.shown, found.status) == (card.score, card.shown, card.status)
+    assert (found.value, found.shown) == (card.score, card.shown)
+    assert explained(account, "status").value == card.status
     assert found.shown == "67%"
 
 
@@ -157,7 +184,9 @@ def test_what_does_not_count_is_named(client: Client, account: Account, csm: Use
     make_objective(account, title="Cut disputes", at=START)
     make_objective(account, title="Agree the plan", completion_type="manual", at=START)
     found = explained(account)
-    assert ([term.title for term in found.unmeasured], found.manual, found.goals) == (["Cut disputes"], 1, 4)
+    assert [(each.label, each.why_not) for each in found.left_out] == [
+        ("Cut disputes", "not_measured"), ("Agree the plan", "manual"),
+    ]  # fmt: skip
     client.force_login(csm)
     html = client.get(f"/accounts/{account.pk}/explain/", headers=HTMX).content.decode()
     assert "Not measured yet, so left out: Cut disputes." in html
@@ -167,8 +196,9 @@ def test_what_does_not_count_is_named(client: Client, account: Account, csm: Use
 def test_without_a_score_it_says_what_there_is(client: Client, account: Account, csm: User) -> None:
     make_objective(account, title="Cut disputes", at=START)
     found = explained(account)
-    assert (found.score, found.status, found.total, found.weight, found.capped) == (None, None, 0, 0, None)
-    assert {step.outcome for step in found.steps} == {"no"}
+    assert (found.value, found.shown, len(found.sections)) == (None, "n/a", 1)
+    for of in FIGURES:
+        assert explained(account, of).value in (None, 0)
     client.force_login(csm)
     html = client.get(f"/accounts/{account.pk}/explain/", headers=HTMX).content.decode()
     assert "How value delivered is calculated" in html
@@ -181,17 +211,18 @@ def test_without_a_score_it_says_what_there_is(client: Client, account: Account,
 def test_the_first_rule_that_fits_decides(account: Account) -> None:
     add(account, [("0", "100", "40", "1", False)])
     found = explained(account)
-    assert [(step.status, step.outcome) for step in found.steps] == [
+    rules = [rule for section in found.sections for rule in section.rules]
+    assert [(rule.name, rule.outcome) for rule in rules] == [
         (Status.ALL_GOALS_MET, "no"),
         (Status.EXCEEDED, "no"),
         (Status.STALLED, "no"),
         (Status.AT_RISK, "yes"),
         (Status.ON_TRACK, ""),
     ]
-    assert [step.found for step in found.steps[:4]] == [
+    assert [rule.found for rule in rules[:4]] == [
         "0 of 1 met", "40.00%", "40.00%, 0 days without progress", "40.00%, 0 days without progress",
     ]  # fmt: skip
-    assert found.reason == "25 to 49%"
+    assert found.sections[-1].notes[0].startswith("25 to 49%. ")
 
 
 def test_the_recency_can_be_computed_again(account: Account) -> None:
@@ -199,24 +230,27 @@ def test_the_recency_can_be_computed_again(account: Account) -> None:
     progress = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     record(make_objective(account, title="Onboarding", at=START), 60, at=progress)
     found = explained(account)
-    assert (found.last_progress_at, found.last_progress_of) == (progress, "Onboarding")
-    assert str(found.anchor_week) == "2026-11-01"
-    assert found.anchor_at == datetime(2026, 11, 1, 1, 0, tzinfo=UTC)
+    last = found.fact("last_progress_at")
+    assert (last.value, last.note) == (progress, "Onboarding")
+    assert found.fact("anchor_at").value == datetime(2026, 11, 1, 1, 0, tzinfo=UTC)
     wall = NOW.astimezone(ZoneInfo("Europe/Berlin")).replace(tzinfo=None) - datetime(2026, 11, 1, 2, 0)  # noqa: DTZ001
     days = Decimal(wall.total_seconds()) / 86400
-    assert found.days_without_progress == days.quantize(Decimal("0.000001"), rounding=ROUND_DOWN)
-    assert (found.status, found.reason) == (Status.AT_RISK, "No progress for 16 days")
+    assert found.fact("days_without_progress").value == days.quantize(Decimal("0.000001"), rounding=ROUND_DOWN)
+    assert explained(account, "status").value == Status.AT_RISK
+    assert explained(account, "days_without_progress").value == 16
+    assert found.sections[-1].notes[0].startswith("No progress for 16 days. ")
 
 
 def test_without_progress_days_run_from_the_start(client: Client, account: Account, csm: User) -> None:
     record(make_objective(account, at=START), -5, at=NOW)
     found = explained(account)
-    assert (found.last_progress_at, str(found.anchor_week)) == (None, "2026-09-06")
+    assert found.fact("last_progress_at").value is None
+    assert found.fact("anchor_at").value == datetime(2026, 9, 6, 0, 0, tzinfo=UTC)
     client.force_login(csm)
     html = client.get(f"/accounts/{account.pk}/explain/", headers=HTMX).content.decode()
     text = " ".join(re.sub(r"<[^>]+>", " ", html).split())
     assert "Last progress None yet" in text
-    assert "Days run from first Sunday after the start Sunday 6 Sep 2026, 02:00" in text
+    assert "Days run from Sunday first Sunday after the start 6 Sep 2026, 02:00" in text
 
 
 # ---- where the numbers come from -------------------------------------------------------------------------------------
@@ -233,12 +267,12 @@ def test_each_number_names_its_source_time_and_person(client: Client, account: A
     metric = make_metric(name="Match rate", unit="percentage")
     make_objective(account, title="Automate", metric=metric, baseline=10, target=20, at=START)
     record(metric, "14.5", account=account, at=observed, source="warehouse")
-    first, second = explained(account).terms
-    assert first.evidence is not None
-    assert second.evidence is not None
-    assert (first.revision, first.revised_by, first.evidence.recorded_by) == (2, "Amara Okafor", "Amara Okafor")
-    assert (first.evidence.observed_at, first.evidence.recorded_at) == (observed, NOW)
-    assert (first.evidence.metric, second.evidence.metric, second.evidence.metric_version) == ("", "Match rate", 1)
+    first, second = explained(account).inputs
+    assert first.source is not None
+    assert second.source is not None
+    assert (first.version, first.versioned_by, first.source.recorded_by) == (2, "Amara Okafor", "Amara Okafor")
+    assert (first.source.observed_at, first.source.recorded_at) == (observed, NOW)
+    assert (first.source.metric, second.source.metric, second.source.metric_version) == ("", "Match rate", 1)
     client.force_login(csm)
     html = client.get(f"/accounts/{account.pk}/explain/", headers=HTMX).content.decode()
     for text in (
@@ -278,3 +312,85 @@ def test_names_and_notes_are_escaped(client: Client, account: Account, csm: User
     html = client.get(f"/accounts/{account.pk}/explain/").content.decode()
     assert "<img" not in html
     assert html.count(escape(evil)) >= 5
+
+
+# ---- other figures ---------------------------------------------------------------------------------------------------
+
+
+def test_an_objective_shows_its_fraction_readings_and_part(account: Account, django_assert_num_queries: Any) -> None:
+    objective = make_objective(account, title="Onboarding", unit="days", baseline=14, target=7, weight="3", at=START)
+    make_objective(account, title="Not measured", at=START)
+    record(make_objective(account, at=START), 60, at=NOW - timedelta(days=3))
+    for day, value in ((9, 12), (5, 11), (2, 9)):
+        record(objective, value, at=NOW - timedelta(days=day))
+    with django_assert_num_queries(4):
+        found = explained(account, f"objective:{objective.pk}")
+    (each,) = found.inputs
+    assert (each.ref, found.value) == (f"objective:{objective.pk}", rounded(Fraction(500, 7), 12))
+    moved, distance = decimal(found.fact("moved").value), decimal(found.fact("distance").value)
+    assert (moved, distance) == (-5, -7)
+    assert found.value == found.fact("completion").value == rounded(100 * Fraction(moved) / Fraction(distance), 12)
+    assert [fact.value for fact in found.sections[1].facts if fact.name.startswith("reading:")] == [9, 11, 12]
+    assert (found.fact("weight").value, found.fact("weights").value, found.fact("share").value) == (3, 4, 75)
+    assert found.title == "How 71% of “Onboarding” is calculated"
+
+
+def test_a_manual_an_unmeasured_and_an_archived_objective_say_why_they_do_not_count(account: Account) -> None:
+    manual = make_objective(account, title="Agree the plan", completion_type="manual", at=START)
+    waiting = make_objective(account, title="Cut disputes", at=START)
+    gone = make_objective(account, title="Dropped", at=START)
+    record(gone, 60, at=NOW - timedelta(days=2))
+    archive_objective(objective=gone, by=SYSTEM, at=NOW)
+    assert [note for section in explained(account, f"objective:{manual.pk}").sections for note in section.notes] == [
+        "A manual objective is done or not done, and never counted. This one is not done yet."
+    ]
+    assert explained(account, f"objective:{waiting.pk}").left_out[0].why_not == "not_measured"
+    assert explained(account, f"objective:{gone.pk}").sections[-1].notes == (
+        "It is archived, so the score goes without it.",
+    )
+
+
+def test_a_week_is_computed_again_from_what_its_snapshot_holds(
+    account: Account, clock: Callable[[datetime], None], django_assert_num_queries: Any
+) -> None:
+    add(account, GOALS["weights and a fall"])
+    later = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    take_weeks(until=later)
+    clock(later)
+    snapshot = Snapshot.objects.get(account=account, week="2026-11-22")
+    first = Objective.objects.filter(account=account, metric=None).order_by("pk")[0]
+    record(first, 13, at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC), recorded_at=later)  # known later: not in it
+    with django_assert_num_queries(5):
+        found = explained(account, "snapshot:2026-11-22", at=later)
+    assert (found.value, found.as_of) == (snapshot.value_delivered, snapshot.boundary_at)
+    assert len(found.inputs) == 3
+    redo(found)
+    rules = [rule for section in found.sections for rule in section.rules]
+    assert [rule.name for rule in rules if rule.outcome == "yes"] == [snapshot.status]
+    assert found.fact("known_at").value == snapshot.known_at
+
+
+@pytest.mark.parametrize(
+    "of", ["", "roi", "objective:", "objective:x", "objective:٣", "snapshot:2026-13-01", "x" * 500]
+)
+def test_what_is_no_figure_is_refused(client: Client, account: Account, csm: User, of: str) -> None:
+    with pytest.raises(NotExplained):
+        explained(account, of)
+    client.force_login(csm)
+    assert client.get(f"/accounts/{account.pk}/explain/", {"of": of}).status_code == 404
+
+
+def test_another_accounts_objective_is_not_there(account: Account) -> None:
+    other = make_objective(make_account(at=START), at=START)
+    for of in (f"objective:{other.pk}", "objective:999999999", "snapshot:2001-01-07"):
+        with pytest.raises(NothingThere):
+            explained(account, of)
+
+
+def test_the_drawer_of_every_figure_opens(client: Client, account: Account, csm: User) -> None:
+    add(account, GOALS["thirds"])
+    client.force_login(csm)
+    for of in FIGURES:
+        html = client.get(f"/accounts/{account.pk}/explain/", {"of": of}, headers=HTMX).content.decode()
+        assert escape(explained(account, of).title) in html
+        assert "Open audit trail" in html

@@ -330,7 +330,7 @@ def test_a_full_bar_shows_the_number_above_it(client: Client, account: Account, 
     measured(account, 123)
     html = part(client, f"/accounts/{account.pk}/value-card/")
     assert '<rect class="fill" y="4" width="100%"' in html
-    assert re.search(r'class="p" data-status="exceeded">\s*123%', html)
+    assert re.search(r'class="p" data-status="exceeded">\s*<a [^>]*>123%</a>', html)
 
 
 def test_guidance_replaces_the_score_of_manual_objectives(client: Client, account: Account, csm: User) -> None:
