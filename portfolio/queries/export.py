@@ -1,16 +1,19 @@
-"""The portfolio as a CSV file: the rows of the table, all of its pages, in the same order."""
+"""A list of accounts as a CSV file: the rows of the table, all of its pages, in the same order and columns."""
 
-from datetime import date
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
 from django.db.models import (
     Case,
+    CharField,
     DateField,
     DecimalField,
     ExpressionWrapper,
     F,
     Field,
     FilteredRelation,
+    Func,
     IntegerField,
     Q,
     Value,
@@ -19,28 +22,75 @@ from django.db.models import (
 from django.db.models.functions import Floor
 from django.http import StreamingHttpResponse
 
+from accounts.stages import Stage, contract_age
 from objectives.queries.lists import NO_RENEWAL, AccountFilter, ordering, standings
+from objectives.queries.trend import DEFAULT_MONTHS
+from portfolio.queries.columns import SCORE, Key, annotations
 from portfolio.queries.rows import CHANGE_WEEKS
 from valuerealization.common.exports import Column, PlainNumber, csv_response
 
+# The fields of a file for which no columns were chosen, and of the API's.
+STANDARD: Final = (
+    "segment", "industry", "status", "value_delivered", "change_4_weeks", "objectives_met", "objectives_total",
+    "days_without_progress", "owner", "owner_name", "arr", "currency", "renewal_on",
+)  # fmt: skip
 
-def accounts_csv(wanted: AccountFilter, *, order: str, on: date, bom: bool) -> StreamingHttpResponse:
+# What each column of the table becomes in the file.
+_FIELDS: Final = {
+    Key.STATUS: ("status",),
+    Key.VALUE: ("value_delivered",),
+    Key.BEFORE_AFTER: ("value_before", "value_before_week", "value_delivered"),
+    Key.TREND: (),
+    Key.CHANGE: ("change_4_weeks",),
+    Key.OUTCOMES: ("outcomes_only",),
+    Key.OBJECTIVES: ("objectives_met", "objectives_total"),
+    Key.GOALS_MET: ("goals_met_share",),
+    Key.DAYS: ("days_without_progress",),
+    Key.OWNER: ("owner", "owner_name"),
+    Key.SEGMENT: ("segment",),
+    Key.INDUSTRY: ("industry",),
+    Key.STAGE: ("stage",),
+    Key.ARR: ("arr", "currency"),
+    Key.RENEWAL: ("renewal_on",),
+}
+
+
+def accounts_csv(
+    wanted: AccountFilter,
+    *,
+    order: str,
+    on: date,
+    bom: bool,
+    at: datetime | None = None,
+    live: bool = False,
+    columns: Sequence[str] = (),
+    months: int = DEFAULT_MONTHS,
+    name: str = "portfolio",
+) -> StreamingHttpResponse:
     """Stream the accounts that a filter lets through, with the headings that the API gives these fields.
 
-    Shape:  `bom` for people, whose spreadsheet needs it; programs go without. `live_until` is set while an account
-            stands with its live score, else `snapshot_week` says which snapshot is shown.
-    Units:  value in percent with up to six decimals, the change in points of the stored values, days whole.
-    Raises: KeyError for an unknown order.
+    Shape:  `columns` are the keys of those chosen, which the file then has, after who the account is; without a choice
+            the standard fields. A sparkline has no field. `bom` for people, whose spreadsheet needs it; programs go
+            without. `live_until` is set while an account stands with its live score, else `snapshot_week` says which
+            snapshot is shown; a `live` list has neither, but needs `at`.
+    Units:  value in percent with up to six decimals, changes in points of the stored values, days whole.
+    Raises: KeyError for an unknown order, column or period.
     """
     rows = (
-        standings(wanted, live=False, on=on)
+        standings(wanted, live=live, on=on)
         .annotate(
             snapshot=_snapshot(weeks_before=0),
             earlier=_snapshot(weeks_before=CHANGE_WEEKS),
+            **annotations(columns, live=live, months=months),
         )
-        .order_by(*ordering(order, live=False).terms())
+        .order_by(*ordering(order, live=live).terms())
     )
-    return csv_response(rows, _columns(), filename=f"portfolio-{on:%Y-%m-%d}.csv", bom=bom)
+    fields = _live_fields(at) if live else _shown_fields()
+    fields |= _common_fields(live=live, on=on)
+    asked = dict.fromkeys(field for key in columns for field in _FIELDS[Key(key)]) if columns else STANDARD
+    last = () if live else ("snapshot_week", "live_until")
+    picked = [fields[each] for each in ("id", "external_id", "name", *asked, *last)]
+    return csv_response(rows, picked, filename=f"{name}-{on:%Y-%m-%d}.csv", bom=bom)
 
 
 def _snapshot(*, weeks_before: int) -> FilteredRelation:
@@ -54,32 +104,87 @@ def _snapshot(*, weeks_before: int) -> FilteredRelation:
     return FilteredRelation("account__snapshots", condition=Q(account__snapshots__week=week))
 
 
-def _columns() -> list[Column]:
-    change = F("shown_value") - F("earlier__value_delivered")
+def _shown_fields() -> dict[str, Column]:
+    """Write the fields as of each account's last snapshot, live until there is a scored one."""
     is_live = Q(is_scored=False, value_delivered__isnull=False)
-    return [
+    met = _if_scored(F("snapshot__objectives_met"), IntegerField(), live=F("objectives_met"))
+    total = _if_scored(F("snapshot__objectives_total"), IntegerField(), live=F("objectives_total"))
+    return _named(
+        Column("status", F("shown_status")),
+        Column("value_delivered", PlainNumber(F("shown_value"))),
+        Column("objectives_met", met),
+        Column("objectives_total", total),
+        Column("goals_met_share", _share(met, total)),
+        Column("days_without_progress", Floor(_if_scored(F("snapshot_days"), DecimalField()))),
+        Column("snapshot_week", _if_scored(F("snapshot_week"), DateField())),
+        Column("live_until", _when(is_live, F("next_week"), DateField())),
+    )
+
+
+def _live_fields(at: datetime | None) -> dict[str, Column]:
+    """Write the fields as they are now."""
+    days = Func(
+        F("anchor_week"), Value(at), F("account__timezone"), function="value_days_since", output_field=DecimalField()
+    )
+    return _named(
+        Column("status", F("status")),
+        Column("value_delivered", PlainNumber(F("value_delivered"))),
+        Column("objectives_met", F("objectives_met")),
+        Column("objectives_total", F("objectives_total")),
+        Column("goals_met_share", _share(F("objectives_met"), F("objectives_total"))),
+        Column("days_without_progress", Floor(_when(Q(value_delivered__isnull=False), days, DecimalField()))),
+    )
+
+
+def _common_fields(*, live: bool, on: date) -> dict[str, Column]:
+    change = F("value_delivered" if live else "shown_value") - F("earlier__value_delivered")
+    return _named(
         Column("id", F("account_id")),
         Column("external_id", F("account__external_id"), is_text=True),
         Column("name", F("account__name"), is_text=True),
         Column("segment", F("segment")),
         Column("industry", F("account__industry"), is_text=True),
-        Column("status", F("shown_status")),
-        Column("value_delivered", PlainNumber(F("shown_value"))),
+        Column("stage", _stage(on)),
         Column("change_4_weeks", PlainNumber(_if_scored(change, DecimalField(max_digits=41, decimal_places=6)))),
-        Column("objectives_met", _if_scored(F("snapshot__objectives_met"), IntegerField(), live=F("objectives_met"))),
-        Column(
-            "objectives_total",
-            _if_scored(F("snapshot__objectives_total"), IntegerField(), live=F("objectives_total")),
-        ),
-        Column("days_without_progress", Floor(_if_scored(F("snapshot_days"), DecimalField()))),
+        Column("value_before", PlainNumber(F("before_value"))),
+        Column("value_before_week", F("before_week")),
+        Column("outcomes_only", PlainNumber(F("outcomes"))),
         Column("owner", F("owner__email"), is_text=True),
         Column("owner_name", F("owner__name"), is_text=True),
         Column("arr", F("arr")),
         Column("currency", F("currency")),
         Column("renewal_on", _when(Q(renewal_key__lt=NO_RENEWAL), F("renewal_key"), DateField())),
-        Column("snapshot_week", _if_scored(F("snapshot_week"), DateField())),
-        Column("live_until", _when(is_live, F("next_week"), DateField())),
-    ]
+    )
+
+
+def _named(*columns: Column) -> dict[str, Column]:
+    return {column.heading: column for column in columns}
+
+
+def _share(met: Any, total: Any) -> PlainNumber:
+    """Write the share of goals met in percent, as the mean of 100 and 0; nothing without a goal."""
+    return PlainNumber(
+        Func(
+            100 * ExpressionWrapper(met, output_field=IntegerField()),
+            total,
+            function="value_average",
+            output_field=SCORE,
+        )
+    )
+
+
+def _stage(on: date) -> Case:
+    """Write the stage on a day, from the age of the contract."""
+    whens = []
+    for stage in Stage:
+        least, most = contract_age(stage)
+        condition = Q(account__contract_signed_on__isnull=False)
+        if least is not None:
+            condition &= Q(account__contract_signed_on__lte=on - timedelta(days=least))
+        if most is not None:
+            condition &= Q(account__contract_signed_on__gte=on - timedelta(days=most))
+        whens.append(When(condition, then=Value(str(stage))))
+    return Case(*whens, default=Value(str(Stage.ALIGNMENT)), output_field=CharField())
 
 
 def _when(condition: Q, expression: Any, kind: Field[Any, Any], otherwise: Any = None) -> Case:

@@ -1,19 +1,23 @@
-"""The accounts table of the portfolio: one page of rows, each with its last half year."""
+"""One page of a list of accounts, live or as of the last snapshot, with what its columns show."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from accounts.models import Account, User
+from accounts.stages import Stage, stage_of
 from objectives import weeks
 from objectives.models import Snapshot, Standing
 from objectives.queries.lists import AccountFilter, ordering, standings
+from objectives.queries.trend import DEFAULT_MONTHS
 from objectives.status import Status, StatusReason, is_new, reason
+from portfolio.queries.columns import annotations
 from valuerealization.common import keyset
 from valuerealization.common.charts import Sparkline, sparkline
+from valuerealization.common.numbers import WIDE
 from valuerealization.common.units import format_day, format_in_days, format_pct, is_soon, points_between
 
 PAGE_SIZE: Final = 25
@@ -21,15 +25,29 @@ SPARK_WEEKS: Final = 26
 CHANGE_WEEKS: Final = 4
 
 _NO_DAYS: Final = Decimal(0)
+_HUNDRED: Final = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """An account's score at the start of a period, and how far it has come since.
+
+    Units:  value in percent, change in points as shown; `day` is the Sunday it was taken.
+    """
+
+    value: Decimal
+    change: int | None
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One account as the portfolio shows it.
+    """One account as a list shows it.
 
-    Shape:  from its last snapshot; until the first scored one live, and then `live_until` names the Sunday of the next.
-            `value`, `status` None without a score; `change` None without a snapshot four weeks earlier.
-    Units:  value in percent, change in points as shown.
+    Shape:  live, or from its last snapshot; until the first scored one live there too, and then `live_until` names the
+            Sunday of the next. `value`, `status` None without a score; `change` None without a snapshot four weeks
+            before the last. `before` and `outcomes` only where their columns are shown.
+    Units:  value and outcomes in percent, change in points as shown, days whole.
     """
 
     account: Account
@@ -37,13 +55,17 @@ class Row:
     value: Decimal | None
     status: Status | None
     reason: StatusReason
+    days: int | None
     is_new: bool
     live_until: str
     spark: Sparkline | None
     change: int | None
+    before: Before | None
+    outcomes: Decimal | None
     goals_met: int
     goals: int
     manual: int
+    stage: Stage
     renewal: str
     renewal_in: str
     is_renewal_soon: bool
@@ -52,6 +74,11 @@ class Row:
     def shown(self) -> str:
         """Write the score."""
         return format_pct(self.value)
+
+    @property
+    def goals_share(self) -> Decimal | None:
+        """Give the share of goals that are met, in percent; None without goals."""
+        return WIDE.divide(_HUNDRED * self.goals_met, Decimal(self.goals)) if self.goals else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +91,36 @@ class Page:
 
 
 def page(
-    wanted: AccountFilter, *, order: str, cursor: str | None, at: datetime, on: date, size: int = PAGE_SIZE
+    wanted: AccountFilter,
+    *,
+    order: str,
+    cursor: str | None,
+    at: datetime,
+    on: date,
+    live: bool = False,
+    columns: Collection[str] = (),
+    months: int = DEFAULT_MONTHS,
+    size: int = PAGE_SIZE,
 ) -> Page:
-    """Read one page of the accounts table: two queries, whatever its size.
+    """Read one page of a list of accounts: three queries, whatever its size and its columns.
 
-    Raises: keyset.InvalidCursor; KeyError for an unknown order.
+    Units:  `columns` are keys of `portfolio.queries.columns`; `months` is the period of before and now.
+    Raises: keyset.InvalidCursor; KeyError for an unknown order or period.
     """
-    rows = standings(wanted, live=False, on=on).select_related("account", "owner")
-    found = keyset.page(rows, ordering(order, live=False), cursor, size=size)
+    rows = standings(wanted, live=live, on=on).select_related("account", "owner")
+    rows = rows.annotate(**annotations(columns, live=live, months=months))
+    found = keyset.page(rows, ordering(order, live=live), cursor, size=size)
     taken = _snapshots(found.rows)
     return Page(
-        rows=tuple(_row(standing, taken[standing.account_id], at=at) for standing in found.rows),
+        rows=tuple(_row(standing, taken[standing.account_id], at=at, live=live) for standing in found.rows),
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
     )
+
+
+def matched(wanted: AccountFilter, *, live: bool, on: date) -> int:
+    """Count the accounts that a filter lets through: one query."""
+    return standings(wanted, live=live, on=on).count()
 
 
 def _snapshots(standings_of_page: Sequence[Standing]) -> dict[int, dict[date, Snapshot]]:
@@ -93,42 +136,64 @@ def _snapshots(standings_of_page: Sequence[Standing]) -> dict[int, dict[date, Sn
     return found
 
 
-def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime) -> Row:
+def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live: bool) -> Row:
     account = standing.account
     today = weeks.local_day(at, account.timezone)
-    last = taken.get(standing.snapshot_week) if standing.is_scored and standing.snapshot_week else None
+    is_live = live or not standing.is_scored
+    last = None if is_live or not standing.snapshot_week else taken.get(standing.snapshot_week)
     goals, met = (last or standing).objectives_total, (last or standing).objectives_met
-    status = Status(standing.shown_status) if standing.shown_status else None
-    value: Decimal | None = standing.shown_value
+    found: str | None = standing.status if live else standing.shown_status
+    status = Status(found) if found else None
+    value: Decimal | None = standing.value_delivered if live else standing.shown_value
+    days = _days(standing, at=at, is_live=is_live)
     return Row(
         account=account,
         owner=standing.owner,
         value=value,
         status=status,
-        reason=reason(
-            status=status,
-            score=value,
-            days_without_progress=_days(standing, at=at),
-            days_since_progress=_days_since_progress(standing, at=at),
-            goals_open=goals - met,
-            objectives=goals,
-        ),
+        reason=_reason(standing, status=status, value=value, days=days, goals=goals, met=met, at=at),
+        days=int(days) if status is not None else None,
         is_new=is_new(created_on=weeks.local_day(account.created_at, account.timezone), on=today),
-        live_until=_live_until(standing, today=today),
+        live_until="" if live else _live_until(standing, today=today),
         spark=_spark(standing, taken),
-        change=_change(standing, taken),
+        change=_change(standing, taken, value=value),
+        before=_before(standing, value=value, today=today),
+        outcomes=getattr(standing, "outcomes", None),
         goals_met=met,
         goals=goals,
         manual=standing.objectives_manual,
+        stage=stage_of(contract_signed_on=account.contract_signed_on, on=today),
         renewal=format_day(account.renewal_on, today, with_year=True) if account.renewal_on else "",
         renewal_in=format_in_days(account.renewal_on, today) if account.renewal_on else "",
         is_renewal_soon=account.renewal_on is not None and is_soon(account.renewal_on, today),
     )
 
 
-def _days(standing: Standing, *, at: datetime) -> Decimal:
+def _reason(
+    standing: Standing,
+    *,
+    status: Status | None,
+    value: Decimal | None,
+    days: Decimal,
+    goals: int,
+    met: int,
+    at: datetime,
+) -> StatusReason:
+    if not standing.objectives_total and not standing.objectives_manual and status is None:
+        return StatusReason(("No objectives yet",))
+    return reason(
+        status=status,
+        score=value,
+        days_without_progress=days,
+        days_since_progress=_days_since_progress(standing, at=at),
+        goals_open=goals - met,
+        objectives=goals,
+    )
+
+
+def _days(standing: Standing, *, at: datetime, is_live: bool) -> Decimal:
     """Count the days without progress that decided the status: the snapshot's, or today's while live."""
-    if standing.is_scored:
+    if not is_live:
         return standing.snapshot_days or _NO_DAYS
     if standing.anchor_week is None:
         return _NO_DAYS
@@ -156,9 +221,17 @@ def _spark(standing: Standing, taken: dict[date, Snapshot]) -> Sparkline | None:
     return sparkline([taken[week].value_delivered if week in taken else None for week in span])
 
 
-def _change(standing: Standing, taken: dict[date, Snapshot]) -> int | None:
+def _change(standing: Standing, taken: dict[date, Snapshot], *, value: Decimal | None) -> int | None:
     last = standing.snapshot_week
     if not standing.is_scored or last is None:
         return None
     before = taken.get(last - CHANGE_WEEKS * weeks.WEEK)
-    return points_between(before.value_delivered, standing.shown_value) if before else None
+    return points_between(before.value_delivered, value) if before else None
+
+
+def _before(standing: Any, *, value: Decimal | None, today: date) -> Before | None:
+    before = getattr(standing, "before_value", None)
+    if before is None:
+        return None
+    day = format_day(standing.before_week, today)
+    return Before(before, points_between(before, value), day)

@@ -1,17 +1,19 @@
-"""The state of a list of accounts, which lives in its address: filters, order and page."""
+"""The state of a list of accounts, which lives in its address: filters, order, columns and page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-from django.http import QueryDict
+from django.urls import reverse
 
 from accounts.models import Segment
 from accounts.stages import Stage
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, ParameterError, parse_ordering
+from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
 from objectives.status import Status, label_of
+from portfolio.queries.columns import ListColumn, ListKind, offered
 from valuerealization.common.numbers import to_plain
 from valuerealization.common.units import MINUS, format_day
 
@@ -32,6 +34,7 @@ PARAMETER_NAMES: Final = {
     "value_max": "Highest value",
     "renewal_before": "Renewal before",
     "ordering": "Order",
+    "columns": "Columns",
 }
 
 
@@ -55,30 +58,68 @@ class Heading:
 class ListAddress:
     """The address of a list, read from a request and written into its links.
 
-    Shape:  `view` holds what the page shows beside the list (a period, a table); it stays when filters change. `errors`
-            lists what could not be read and was left out.
+    Shape:  `columns` are the keys chosen, empty for the usual ones; `months` is the period of the trend and of before
+            and now; `view` holds what the page shows beside the list (a table, a saved view); it stays when filters
+            change. With `has_default` a bare address would open the person's default view, so `view=all` is written
+            instead. `errors` lists what could not be read and was left out.
     """
 
-    path: str
-    filter: AccountFilter
+    kind: ListKind
+    filter: AccountFilter = field(default_factory=AccountFilter)
     ordering: str = DEFAULT_ORDERING
+    columns: tuple[str, ...] = ()
+    months: int = DEFAULT_MONTHS
     cursor: str | None = None
     view: tuple[tuple[str, str], ...] = ()
+    has_default: bool = False
     errors: tuple[ParameterError, ...] = field(default=(), compare=False)
+    offered: tuple[ListColumn, ...] = field(default=(), compare=False)
 
     @classmethod
-    def parse(cls, path: str, parameters: QueryDict, *, view: Iterable[tuple[str, str]] = ()) -> Self:
-        """Read an address; archived accounts have no place in it."""
+    def parse(
+        cls,
+        kind: ListKind,
+        parameters: Mapping[str, Any],
+        *,
+        view: Iterable[tuple[str, str]] = (),
+        has_default: bool = False,
+    ) -> Self:
+        """Read an address; what is not one of its parameters is not looked at."""
         wanted, errors = AccountFilter.parse(parameters)
-        ordering, order_errors = parse_ordering(parameters.get("ordering", ""))
+        ordering, order_errors = parse_ordering(_first(parameters, "ordering"))
+        among = offered()
+        columns, column_errors = parse_columns(_all(parameters, "columns"), among=among, kind=kind)
+        if not kind.has_archived:
+            wanted = replace(wanted, archived=False)
+            errors = tuple(error for error in errors if error.parameter != "archived")
         return cls(
-            path=path,
-            filter=replace(wanted, archived=False),
+            kind=kind,
+            filter=wanted,
             ordering=ordering,
-            cursor=parameters.get("cursor") or None,
+            columns=columns,
+            months=parse_months(_first(parameters, "months")),
+            cursor=_first(parameters, "cursor") or None,
             view=tuple((name, value) for name, value in view if value),
-            errors=tuple(error for error in (*errors, *order_errors) if error.parameter != "archived"),
+            has_default=has_default,
+            errors=(*errors, *order_errors, *column_errors),
+            offered=among,
         )
+
+    @property
+    def path(self) -> str:
+        """Give the address of the list without any state."""
+        return reverse(self.kind.url_name)
+
+    @property
+    def shown(self) -> tuple[ListColumn, ...]:
+        """List the columns that are shown, in their order."""
+        wanted = self.columns or self.kind.usual
+        return tuple(column for column in self.offered if column.key in wanted)
+
+    @property
+    def shown_keys(self) -> tuple[str, ...]:
+        """List the keys of the columns that are shown."""
+        return tuple(column.key for column in self.shown)
 
     @property
     def href(self) -> str:
@@ -101,6 +142,11 @@ class ListAddress:
         return replace(self, cursor=None, view=(("export", "csv"),))._written()
 
     @property
+    def usual_columns(self) -> str:
+        """Write the address of the same rows in the usual columns."""
+        return replace(self, columns=(), cursor=None)._written()
+
+    @property
     def query(self) -> str:
         """Write the filters alone, to hand them to another page."""
         return urlencode(self.filter.as_parameters(), doseq=True)
@@ -117,6 +163,14 @@ class ListAddress:
     def with_status(self, status: str) -> str:
         """Write the address of the accounts with one status, whatever else is filtered."""
         return replace(self, filter=replace(self.filter, status=(status,)), cursor=None)._written()
+
+    def with_months(self, months: int) -> str:
+        """Write the address of the same rows over another period."""
+        return replace(self, months=months)._written()
+
+    def with_owner(self, owner: str) -> str:
+        """Write the address of the accounts of one owner, or of everybody's, whatever else is filtered."""
+        return replace(self, filter=replace(self.filter, owner=owner), cursor=None)._written()
 
     def heading(self, column: Column) -> Heading:
         """Build the sort link of a column: by it, or the other way around if it already is."""
@@ -154,6 +208,8 @@ class ListAddress:
         if on.renewal_before:
             day = format_day(on.renewal_before, on.renewal_before, with_year=True)
             labels.append((f"Renewal before {day}", {"renewal_before": None}))
+        if on.archived:
+            labels.append(("Archived", {"archived": False}))
         return [
             Chip(label, replace(self, filter=replace(on, **change), cursor=None)._written())  # type: ignore[arg-type]
             for label, change in labels
@@ -166,14 +222,58 @@ class ListAddress:
             for error in self.errors
         ]
 
-    def _parameters(self) -> dict[str, list[str]]:
-        order = "" if self.ordering == DEFAULT_ORDERING else self.ordering
-        rest = {"ordering": order, "cursor": self.cursor or "", **dict(self.view)}
+    def state(self) -> dict[str, list[str]]:
+        """Write everything that makes the list what it is, but not the page it is at: what a saved view keeps."""
+        rest = {
+            "ordering": "" if self.ordering == DEFAULT_ORDERING else self.ordering,
+            "columns": ",".join(self.columns),
+            "months": "" if self.months == DEFAULT_MONTHS else str(self.months),
+        }
         return self.filter.as_parameters() | {name: [value] for name, value in rest.items() if value}
 
+    def _parameters(self) -> dict[str, list[str]]:
+        rest = {"cursor": self.cursor or "", **dict(self.view)}
+        return self.state() | {name: [value] for name, value in rest.items() if value}
+
     def _written(self) -> str:
-        query = urlencode(self._parameters(), doseq=True)
+        query = urlencode(self._parameters(), doseq=True) or ("view=all" if self.has_default else "")
         return f"{self.path}?{query}" if query else self.path
+
+
+def parse_columns(
+    given: Iterable[str], *, among: Iterable[ListColumn], kind: ListKind
+) -> tuple[tuple[str, ...], tuple[ParameterError, ...]]:
+    """Read the columns of an address, repeated or with commas; the usual ones are no choice.
+
+    Shape:  in the order in which columns stand; an unknown one is left out with an error.
+    """
+    asked = {part.strip() for text in given for part in text.split(",") if part.strip()}
+    known = tuple(column.key for column in among)
+    unknown = sorted(asked - set(known))
+    errors: tuple[ParameterError, ...] = ()
+    if unknown:
+        names = ", ".join(name[:40] for name in unknown[:5])
+        errors = (
+            ParameterError("columns", "unknown_column", f"There is no column {names} any more; the others are shown."),
+        )
+    found = tuple(key for key in known if key in asked)
+    return (() if set(found) == set(kind.usual) else found), errors
+
+
+def parse_months(text: str) -> int:
+    """Read the period of an address; one that isn't offered is the usual one."""
+    return next((months for months in PERIODS if str(months) == text), DEFAULT_MONTHS)
+
+
+def _all(parameters: Mapping[str, Any], name: str) -> list[str]:
+    getlist = getattr(parameters, "getlist", None)
+    found = getlist(name) if getlist else parameters.get(name, [])
+    return [found] if isinstance(found, str) else [str(each) for each in found]
+
+
+def _first(parameters: Mapping[str, Any], name: str) -> str:
+    found = _all(parameters, name)
+    return found[-1] if found else ""
 
 
 def _range(low: Decimal | None, high: Decimal | None) -> str:

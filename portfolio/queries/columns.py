@@ -1,0 +1,187 @@
+"""What the lists of accounts can show in their columns: one description for the pages and the files."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from django.db.models import (
+    Case,
+    DateField,
+    DecimalField,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+
+from objectives.models import Kind, Objective, Snapshot, SnapshotObjective
+from objectives.queries.lists import Column as Sort
+from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
+
+SCORE: Final = DecimalField(max_digits=40, decimal_places=6)
+
+
+class Key(StrEnum):
+    """A column as addresses, saved views and this code spell it; in the order in which columns stand."""
+
+    STATUS = "status"
+    VALUE = "value"
+    BEFORE_AFTER = "before_after"
+    TREND = "trend"
+    CHANGE = "change"
+    OUTCOMES = "outcomes"
+    OBJECTIVES = "objectives"
+    GOALS_MET = "goals_met"
+    DAYS = "days"
+    OWNER = "owner"
+    SEGMENT = "segment"
+    INDUSTRY = "industry"
+    STAGE = "stage"
+    ARR = "arr"
+    RENEWAL = "renewal"
+
+
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """One column: its heading, what it is called where columns are chosen, how it is drawn and sorted.
+
+    Shape:  `css` names its place on phones and its alignment; `hint` says what a short heading leaves open.
+    """
+
+    key: str
+    head: str
+    name: str
+    group: str
+    css: str = ""
+    sort: Sort | None = None
+    hint: str = ""
+
+
+VALUE_GROUP: Final = "Value"
+GOALS_GROUP: Final = "Objectives"
+ACCOUNT_GROUP: Final = "Account"
+
+_ALL: Final = (
+    ListColumn(Key.STATUS, "Status", "Status, with its reason", VALUE_GROUP, "c-status", Sort.WORST),
+    ListColumn(Key.VALUE, "Value delivered", "Value delivered", VALUE_GROUP, "c-val", Sort.VALUE_DELIVERED),
+    ListColumn(
+        Key.BEFORE_AFTER, "Before → now", "Before and now", VALUE_GROUP, "n", hint="over the period chosen below"
+    ),
+    ListColumn(Key.TREND, "26 weeks", "Trend of 26 weeks", VALUE_GROUP, "c-spark"),
+    ListColumn(Key.CHANGE, "4 weeks", "Change over 4 weeks", VALUE_GROUP, "n c-delta"),
+    ListColumn(Key.OUTCOMES, "Outcomes only", "Outcomes only", VALUE_GROUP, "n", hint="without activity metrics"),
+    ListColumn(Key.OBJECTIVES, "Objectives", "Objectives met, as a count", GOALS_GROUP, "n c-obj"),
+    ListColumn(Key.GOALS_MET, "Goals met", "Goals met, as a share", GOALS_GROUP, "n"),
+    ListColumn(Key.DAYS, "No progress", "Days without progress", GOALS_GROUP, "n"),
+    ListColumn(Key.OWNER, "Owner", "Owner", ACCOUNT_GROUP, "c-own"),
+    ListColumn(Key.SEGMENT, "Segment", "Segment", ACCOUNT_GROUP),
+    ListColumn(Key.INDUSTRY, "Industry", "Industry", ACCOUNT_GROUP),
+    ListColumn(Key.STAGE, "Stage", "Stage", ACCOUNT_GROUP),
+    ListColumn(Key.ARR, "ARR", "ARR", ACCOUNT_GROUP, "n c-arr", Sort.ARR),
+    ListColumn(Key.RENEWAL, "Renewal", "Renewal", ACCOUNT_GROUP, "n c-ren", Sort.RENEWAL_ON),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListKind:
+    """One of the lists of accounts.
+
+    Shape:  `live` shows scores as they are now, otherwise as of the last snapshot; `usual` are its columns unless
+            chosen; `has_archived` lets archived accounts be listed.
+    """
+
+    name: str
+    url_name: str
+    title: str
+    live: bool
+    usual: tuple[str, ...]
+    has_archived: bool = False
+
+
+PORTFOLIO: Final = ListKind(
+    "portfolio", "portfolio", "Value realization", live=False,
+    usual=(Key.STATUS, Key.VALUE, Key.TREND, Key.CHANGE, Key.OBJECTIVES, Key.OWNER, Key.RENEWAL),
+)  # fmt: skip
+ACCOUNTS: Final = ListKind(
+    "accounts", "account_list", "Accounts", live=True,
+    usual=(Key.STATUS, Key.VALUE, Key.OBJECTIVES, Key.OWNER, Key.ARR, Key.RENEWAL), has_archived=True,
+)  # fmt: skip
+KINDS: Final = {kind.name: kind for kind in (PORTFOLIO, ACCOUNTS)}
+
+
+def offered() -> tuple[ListColumn, ...]:
+    """List the columns to choose from, in the order in which they stand."""
+    return _ALL
+
+
+def chosen(keys: Sequence[str], *, kind: ListKind, among: Iterable[ListColumn]) -> tuple[ListColumn, ...]:
+    """Give the columns of a list: those chosen, or its usual ones without a choice.
+
+    Shape:  the usual columns keep their places on phones, others come below with their name.
+    """
+    wanted = keys or kind.usual
+    return tuple(column for column in among if column.key in wanted)
+
+
+def annotations(keys: Iterable[str], *, live: bool, months: int = DEFAULT_MONTHS) -> dict[str, Any]:
+    """Write what columns need beyond the standing, as expressions of the same statement.
+
+    Shape:  so that no choice of columns costs a query more. `before_value` and `before_week` are those of the first
+            scored snapshot of the period; `outcomes` is the mean without activity metrics.
+    Raises: KeyError for an unknown period.
+    Source: docs/formulas.md#portfolio
+    """
+    found: dict[str, Any] = {}
+    if Key.BEFORE_AFTER in keys:
+        first = first_of_period(months, live=live)
+        found["before_value"] = Subquery(first.values("value_delivered")[:1], output_field=SCORE)
+        found["before_week"] = Subquery(first.values("week")[:1], output_field=DateField())
+    if Key.OUTCOMES in keys:
+        found["outcomes"] = outcomes_only(live=live)
+    return found
+
+
+def first_of_period(months: int, *, live: bool) -> Any:
+    """Pick the scored snapshots of an account's period, oldest first; of the last one only what came before it."""
+    days = Value((PERIODS[months] - 1) * 7, output_field=IntegerField())
+    since = ExpressionWrapper(OuterRef("snapshot_week") - days, output_field=DateField())
+    found = Snapshot.objects.filter(account=OuterRef("account"), week__gte=since, value_delivered__isnull=False)
+    return (found if live else found.filter(week__lt=OuterRef("snapshot_week"))).order_by("week")
+
+
+def outcomes_only(*, live: bool) -> Any:
+    """Write the mean over objectives on value metrics, of what a list shows of an account.
+
+    Units:  percent, rounded half away from zero to six decimals; null without such an objective.
+    Source: docs/formulas.md#mean
+    """
+    now = _mean_of(
+        Objective.objects.active().numeric().filter(account=OuterRef("account")).exclude(kind=Kind.ACTIVITY), "account"
+    )
+    if live:
+        return now
+    then = _mean_of(
+        SnapshotObjective.objects.filter(
+            snapshot__account=OuterRef("account"), snapshot__week=OuterRef("snapshot_week")
+        ).exclude(kind=Kind.ACTIVITY),
+        "snapshot",
+    )
+    return Case(When(is_scored=True, then=then), default=now, output_field=SCORE)
+
+
+def _mean_of(objectives: Any, group: str) -> Subquery:
+    product = DecimalField(max_digits=80, decimal_places=18)
+    mean = Func(
+        Sum(F("weight") * F("completion"), output_field=product),
+        Sum("weight", filter=Q(completion__isnull=False)),
+        function="value_average",
+        output_field=SCORE,
+    )
+    return Subquery(objectives.order_by().values(group).annotate(mean=mean).values("mean"), output_field=SCORE)

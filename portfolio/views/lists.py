@@ -1,0 +1,132 @@
+"""What the lists of accounts have in common: their page, their filters, their columns, their file."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBadRequest
+from django.http.response import HttpResponseBase
+
+from accounts.models import Segment, User
+from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
+from objectives.queries.trend import PERIODS
+from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
+from portfolio.queries import rows
+from portfolio.queries.export import accounts_csv
+from portfolio.views.addresses import ORDER_NAMES, Chip, ListAddress
+from valuerealization.common.keyset import InvalidCursor
+
+# Fields of the filter form; the rest of the address is carried along.
+_TYPED = ("search", "status", "owner", "segment", "value_min", "value_max", "ordering")
+
+
+def read_page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.Page]:
+    """Read the page of the address; one whose cursor is not ours gives way to the first, and says so."""
+    wanted, order, on = address.filter, address.ordering, at.date()
+    live, columns, months = address.kind.live, address.shown_keys, address.months
+    try:
+        found = rows.page(
+            wanted, order=order, cursor=address.cursor, at=at, on=on, live=live, columns=columns, months=months
+        )
+    except InvalidCursor:
+        error = ParameterError("page", "invalid_cursor", "This part of the list is not known. It starts anew here.")
+        address = replace(address, cursor=None, errors=(*address.errors, error))
+        found = rows.page(wanted, order=order, cursor=None, at=at, on=on, live=live, columns=columns, months=months)
+    return address, found
+
+
+def list_context(address: ListAddress, page: rows.Page, people: Sequence[User]) -> dict[str, Any]:
+    """Give what the templates of a list need besides its title and its totals."""
+    return {
+        "address": address,
+        "page": page,
+        "columns": columns_of(address),
+        "name_heading": address.heading(Column.NAME),
+        "caption": f"Accounts, {ORDER_NAMES[address.ordering].lower()}",
+        "previous_href": address.at(page.previous_cursor) if page.previous_cursor else "",
+        "next_href": address.at(page.next_cursor) if page.next_cursor else "",
+        "chips": chips_of(address, people),
+        "complaints": address.complaints(),
+        "refused": {error.parameter for error in address.errors},
+        "order_name": ORDER_NAMES[address.ordering],
+        "filter_inputs": address.hidden(*_TYPED),
+        "order_options": _order_options(address.ordering),
+        "status_options": _status_options(address),
+        "owner_options": people,
+        "segment_options": [*Segment.choices, (NONE, "No segment")],
+        "none": NONE,
+        "legend": legend(),
+        "legend_note": LEGEND_NOTE,
+        "chooser": _chooser(address),
+    }
+
+
+def columns_of(address: ListAddress) -> list[dict[str, Any]]:
+    """List the columns shown, each with its heading and its place on phones; columns that aren't usual have none."""
+    return [
+        {
+            "key": column.key,
+            "head": column.head,
+            "css": column.css
+            if column.key in address.kind.usual
+            else f"c-more {'n' if _is_number(column.css) else ''}".strip(),
+            "head_css": "n" if _is_number(column.css) else "",
+            "heading": address.heading(column.sort) if column.sort else None,
+        }
+        for column in address.shown
+    ]
+
+
+def chips_of(address: ListAddress, people: Sequence[User]) -> list[Chip]:
+    """List the filters that are on, owners by name."""
+    names = {person.email: str(person) for person in people}
+    return address.chips(owner_name=names.get(address.filter.owner, ""))
+
+
+def export(request: HttpRequest, address: ListAddress, *, at: datetime) -> HttpResponseBase:
+    """Answer with the file; a filter that cannot be read would make it hold more than was asked for."""
+    complaints = address.complaints()
+    if request.GET.getlist("export") != ["csv"]:
+        complaints.append("Export: The only format is csv.")
+    if complaints:
+        return HttpResponseBadRequest("\n".join(complaints) + "\n", content_type="text/plain; charset=utf-8")
+    return accounts_csv(
+        address.filter, order=address.ordering, at=at, on=at.date(), bom=True, live=address.kind.live,
+        columns=address.columns, months=address.months, name=address.kind.name,
+    )  # fmt: skip
+
+
+def _is_number(css: str) -> bool:
+    return "n" in css.split()
+
+
+def _chooser(address: ListAddress) -> dict[str, Any]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for column in address.offered:
+        groups.setdefault(column.group, []).append({"column": column, "is_chosen": column.key in address.shown_keys})
+    return {
+        "groups": [{"name": name, "columns": columns} for name, columns in groups.items()],
+        "inputs": address.hidden("columns", "months"),
+        "periods": [{"months": months, "is_chosen": months == address.months} for months in PERIODS],
+        "is_usual": not address.columns,
+        "usual_href": address.usual_columns,
+    }
+
+
+def _order_options(chosen: str) -> list[dict[str, Any]]:
+    """List the orders to choose from where the table has no headings to click: on phones."""
+    return [
+        {"value": "" if name == DEFAULT_ORDERING else name, "label": label, "is_chosen": name == chosen}
+        for name, label in ORDER_NAMES.items()
+    ]
+
+
+def _status_options(address: ListAddress) -> list[dict[str, Any]]:
+    """List the choices of the status field; several at once, as only an address can ask for, are one of their own."""
+    chosen = ",".join(address.filter.status)
+    options = [(status.value, status.label) for status in STATUS_ORDER] + [(NONE, label_of(None))]
+    if "," in chosen:
+        labels = [label_of(None if status == NONE else Status(status)) for status in address.filter.status]
+        options.append((chosen, ", ".join(labels)))
+    return [{"value": value, "label": label, "is_chosen": value == chosen} for value, label in options]

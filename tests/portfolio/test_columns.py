@@ -1,0 +1,253 @@
+"""Columns by choice: what each says, on the page and in the file, and what a choice costs."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.db import connection
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import Account, User
+from objectives.models import Snapshot
+from objectives.queries.lists import AccountFilter
+from portfolio.queries.columns import ACCOUNTS, KINDS, PORTFOLIO, Key, offered
+from portfolio.queries.rows import Row, page
+from portfolio.views.addresses import ListAddress, parse_columns
+from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
+
+START = datetime(2026, 6, 2, 9, tzinfo=UTC)  # a Tuesday
+NOW = datetime(2026, 11, 18, 9, tzinfo=UTC)  # a Wednesday
+EVERY = [column.key for column in offered()]
+Clock = Callable[[datetime], None]
+
+
+def harbor(clock: Clock) -> Account:
+    """Make an account with an outcome at 60% and an activity at 90%, and weekly snapshots since June."""
+    clock(START)
+    account = make_account(
+        name="Harbor", timezone="UTC", segment="enterprise", industry="Freight", arr=Decimal(184_000),
+        contract_signed_on=date(2026, 9, 1), renewal_on=date(2027, 1, 14),
+    )  # fmt: skip
+    outcome = make_objective(account)
+    usage = make_objective(account, metric=make_metric(key="logins", kind="activity"))
+    record(outcome, 20, at=START)
+    record(usage.metric, 90, account=account, at=START)
+    take_weeks(until=NOW - timedelta(days=20))
+    record(outcome, 60, at=NOW - timedelta(days=20))
+    take_weeks(until=NOW)
+    clock(NOW)
+    return account
+
+
+def row(*columns: str, live: bool = False, months: int = 6) -> Row:
+    found = page(
+        AccountFilter(), order="worst", cursor=None, at=NOW, on=NOW.date(), live=live, columns=columns, months=months
+    )
+    return found.rows[0]
+
+
+def columns_of(html: str) -> list[str]:
+    head = html[html.index("<thead>") : html.index("</thead>")]
+    return [unescape(re.sub(r"<[^>]*>", "", cell)).strip() for cell in re.findall(r"<th .*?</th>", head, re.DOTALL)]
+
+
+def exported(client: Client, address: str) -> list[dict[str, str]]:
+    content = b"".join(client.get(address).streaming_content).decode()  # type: ignore[attr-defined]
+    return list(csv.DictReader(io.StringIO(content.removeprefix("\ufeff"), newline="")))
+
+
+@pytest.fixture
+def leader(client: Client) -> User:
+    user = make_user(role="leader")
+    client.force_login(user)
+    return user
+
+
+# ---- what they say -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_before_and_now_reach_back_as_far_as_the_period(clock: Clock) -> None:
+    harbor(clock)
+    half_a_year = row(Key.BEFORE_AFTER).before
+    assert half_a_year is not None
+    assert (half_a_year.value, half_a_year.change, half_a_year.day) == (Decimal(55), 20, "7 Jun")
+    Snapshot.objects.filter(week=date(2026, 8, 23)).update(value_delivered=Decimal(70))
+    quarter = row(Key.BEFORE_AFTER, months=3).before
+    assert quarter is not None
+    assert (quarter.value, quarter.change, quarter.day) == (Decimal(70), 5, "23 Aug")
+
+
+@pytest.mark.django_db
+def test_a_first_snapshot_has_nothing_before_it(clock: Clock) -> None:
+    harbor(clock)
+    Snapshot.objects.exclude(week=date(2026, 11, 15)).delete()
+    assert row(Key.BEFORE_AFTER).before is None
+    live = row(Key.BEFORE_AFTER, live=True).before
+    assert live is not None
+    assert (live.value, live.change) == (Decimal(75), 0)
+
+
+@pytest.mark.django_db
+def test_outcomes_leave_activity_out_as_of_the_snapshot(clock: Clock) -> None:
+    account = harbor(clock)
+    assert (row().value, row().outcomes, row(Key.OUTCOMES).outcomes) == (Decimal(75), None, Decimal(60))
+    record(account.objectives.get(completion_type="value"), 80, at=NOW)
+    assert (row(Key.OUTCOMES).outcomes, row(Key.OUTCOMES, live=True).outcomes) == (Decimal(60), Decimal(80))
+
+
+@pytest.mark.django_db
+def test_outcomes_of_an_account_with_activity_alone_are_none(clock: Clock) -> None:
+    clock(NOW)
+    account = make_account()
+    record(make_objective(account, metric=make_metric(kind="activity")).metric, 50, account=account)
+    assert row(Key.OUTCOMES).value == Decimal(50)
+    assert row(Key.OUTCOMES).outcomes is None
+
+
+@pytest.mark.django_db
+def test_a_share_of_goals_counts_the_unmeasured(clock: Clock) -> None:
+    clock(NOW)
+    account = make_account()
+    for value in (100, 130, 40):
+        record(make_objective(account), value)
+    make_objective(account)
+    found = row(live=True)
+    assert (found.goals_met, found.goals, found.goals_share) == (2, 4, Decimal(50))
+
+
+# ---- the choice ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/portfolio/", "/accounts/"])
+def test_the_address_names_the_columns_and_the_file_follows(
+    clock: Clock, client: Client, leader: User, path: str
+) -> None:
+    harbor(clock)
+    address = f"{path}?columns=value&columns=arr,outcomes&columns=stage"
+    html = client.get(address).content.decode()
+    assert columns_of(html) == ["Account", "Value delivered", "Outcomes only", "Stage", "ARR"]
+    for text in ("60%", "Activation", "$184,000"):
+        assert text in html
+    (line,) = exported(client, f"{address}&export=csv")
+    fields = {
+        "value_delivered": "75",
+        "outcomes_only": "60",
+        "stage": "activation",
+        "arr": "184000.00",
+        "currency": "USD",
+    }
+    last = {"snapshot_week": "2026-11-15", "live_until": ""} if path == "/portfolio/" else {}
+    pk = str(Account.objects.get().pk)
+    assert line == {"id": pk, "external_id": "", "name": "Harbor", **fields, **last}
+    assert list(line) == ["id", "external_id", "name", *fields, *last]
+
+
+@pytest.mark.django_db
+def test_every_column_has_a_cell_and_its_fields(clock: Clock, client: Client, leader: User) -> None:
+    harbor(clock)
+    for path in ("/portfolio/", "/accounts/"):
+        html = client.get(path, {"columns": ",".join(EVERY)}).content.decode()
+        assert len(columns_of(html)) == len(EVERY) + 1
+        cells = re.findall(r'<td[^>]*data-label="([^"]*)">(.*?)</td>', html, re.DOTALL)
+        assert [unescape(label) for label, _ in cells] == [column.head for column in offered()]
+        assert [label for label, cell in cells if not cell.strip()] == []
+        (line,) = exported(client, f"{path}?columns={','.join(EVERY)}&export=csv")
+        assert (line["value_before"], line["value_before_week"]) == ("55", "2026-06-07")
+        assert (line["goals_met_share"], line["objectives_met"], line["objectives_total"]) == ("0", "0", "2")
+        assert (line["change_4_weeks"], line["days_without_progress"]) == (
+            "20",
+            {"/portfolio/": "14", "/accounts/": "17"}[path],
+        )
+
+
+@pytest.mark.django_db
+def test_the_live_file_says_what_the_live_list_says(clock: Clock, client: Client, leader: User) -> None:
+    account = harbor(clock)
+    record(account.objectives.get(completion_type="value"), 100, at=NOW)
+    (line,) = exported(client, "/accounts/?export=csv")
+    assert (line["value_delivered"], line["status"], line["objectives_met"]) == ("95", "on_track", "1")
+    assert (
+        client.get("/accounts/?export=csv")["Content-Disposition"] == 'attachment; filename="accounts-2026-11-18.csv"'
+    )
+    (line,) = exported(client, "/portfolio/?export=csv")
+    assert (line["value_delivered"], line["objectives_met"]) == ("75", "0")
+
+
+@pytest.mark.django_db
+def test_a_column_that_is_gone_is_said_and_the_others_stand(clock: Clock, client: Client, leader: User) -> None:
+    harbor(clock)
+    html = client.get("/portfolio/?columns=value,mood").content.decode()
+    assert "Columns: There is no column mood any more; the others are shown." in unescape(html)
+    assert columns_of(html) == ["Account", "Value delivered"]
+    assert client.get("/portfolio/?columns=mood&export=csv").status_code == 400
+
+
+@pytest.mark.django_db
+def test_the_choice_is_kept_by_every_link_and_form(clock: Clock, client: Client, leader: User) -> None:
+    harbor(clock)
+    html = client.get("/portfolio/?columns=arr,value&search=har&months=3").content.decode()
+    filters = html[html.index('<form class="vr-filters"') :]
+    assert '<input type="hidden" name="columns" value="value,arr">' in filters[: filters.index("</form>")]
+    assert '<input type="hidden" name="months" value="3">' in filters[: filters.index("</form>")]
+    chooser = html[html.index('<form class="vr-pop vr-chooser"') :]
+    chooser = chooser[: chooser.index("</form>")]
+    assert '<input type="hidden" name="search" value="har">' in chooser
+    assert re.findall(r'value="(\w+)" checked', chooser) == ["value", "arr"]
+    assert '<option value="3" selected>' in chooser
+    assert 'href="/portfolio/?search=har&amp;months=3"' in chooser
+    for href in re.findall(r'<a id="sort-[^"]*" href="([^"]*)"', html):
+        assert "columns=value%2Carr" in href
+
+
+@given(st.lists(st.sampled_from([*EVERY, "mood", "", " ", "value,arr"])), st.sampled_from(list(KINDS.values())))
+def test_any_choice_reads_back_as_it_is_written(given_columns: list[str], kind: object) -> None:
+    assert kind in (PORTFOLIO, ACCOUNTS)
+    columns, _ = parse_columns(given_columns, among=offered(), kind=kind)
+    assert columns == tuple(key for key in EVERY if key in columns)
+    again, errors = parse_columns([",".join(columns)], among=offered(), kind=kind)
+    assert (again, errors) == (columns, ())
+
+
+def test_the_usual_columns_are_no_choice() -> None:
+    address = ListAddress.parse(PORTFOLIO, QueryDict("columns=" + ",".join(PORTFOLIO.usual)))
+    assert (address.columns, address.href) == ((), "/portfolio/")
+
+
+# ---- what a choice costs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/portfolio/", "/accounts/"])
+@pytest.mark.parametrize("query", [{}, {"search": "a", "value_min": "0"}])
+def test_no_choice_of_columns_costs_a_query(
+    clock: Clock, client: Client, leader: User, path: str, query: dict[str, str]
+) -> None:
+    def count(columns: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(path, {**query, "columns": columns}).status_code == 200
+        return len(queries)
+
+    metric = harbor(clock).objectives.get(completion_type="attribute").metric
+    client.get(path)
+    choices = ["", "value", *EVERY, ",".join(EVERY)]
+    at_one = {count(columns) for columns in choices}
+    for number in range(29):
+        other = make_account(name=f"Aachen {number}", owner=make_user(), at=START)
+        record(make_objective(other), number + 1, at=NOW - timedelta(days=10))
+        record(make_objective(other, metric=metric).metric, 5, account=other)
+    take_weeks(until=NOW)
+    at_thirty = {count(columns) for columns in choices}
+    assert at_one == at_thirty
+    assert len(at_one) == 1
+    assert max(at_one) <= 12
