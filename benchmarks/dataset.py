@@ -45,7 +45,7 @@ CROSS JOIN LATERAL (SELECT %(at)s + w * interval '7 days' + (o.id %% 86400) * in
 
 _STATE = """
 UPDATE objectives_objective o SET current = r.value, reading_id = r.id, measured_at = r.observed_at,
-  last_progress_at = r.observed_at, state_changed_at = r.recorded_at
+  last_progress_at = r.observed_at, grade = value_grade(r.origin, r.confidence, false), state_changed_at = r.recorded_at
 FROM (SELECT DISTINCT ON (objective_id) * FROM objectives_reading ORDER BY objective_id, observed_at DESC) r
 WHERE r.objective_id = o.id
 """

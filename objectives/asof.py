@@ -13,8 +13,8 @@ definition, in weeks before it was entered.
 OBJECTIVES = """
 objective_state AS MATERIALIZED (
   SELECT due.account_id, due.week, o.id AS objective_id, o.revision, o.completion_type, o.kind, o.baseline, o.target,
-    o.current, o.completion, o.weight, o.unit, o.unit_label, o.show_in_portal, o.measured_at, o.last_progress_at,
-    o.started_on
+    o.current, o.completion, o.weight, o.unit, o.unit_label, o.show_in_portal, o.measured_at, o.grade,
+    o.last_progress_at, o.started_on
   FROM due JOIN objectives_objective o ON o.account_id = due.account_id
   WHERE o.state_changed_at <= due.known_at AND o.revised_at <= due.boundary_at
     AND (o.measured_at IS NULL OR o.measured_at <= due.boundary_at)
@@ -22,7 +22,7 @@ objective_state AS MATERIALIZED (
   UNION ALL
   SELECT due.account_id, due.week, o.id, d.number, d.completion_type, d.kind, d.baseline, d.target,
     r.value, value_completion(d.baseline, r.value, d.target), d.weight, d.unit, d.unit_label, d.show_in_portal,
-    r.observed_at, p.last_progress_at, d.started_on
+    r.observed_at, value_grade(r.origin, r.confidence, false), p.last_progress_at, d.started_on
   FROM due JOIN objectives_objective o ON o.account_id = due.account_id
   CROSS JOIN LATERAL (
     SELECT v.* FROM objectives_objectiverevision v
@@ -31,13 +31,13 @@ objective_state AS MATERIALIZED (
     ORDER BY v.number DESC LIMIT 1
   ) d
   LEFT JOIN LATERAL (
-    SELECT x.value, x.observed_at FROM (
-      (SELECT v.value, v.observed_at, v.recorded_at, v.id FROM objectives_reading v
+    SELECT x.value, x.observed_at, x.origin, x.confidence FROM (
+      (SELECT v.value, v.observed_at, v.origin, v.confidence, v.recorded_at, v.id FROM objectives_reading v
        WHERE d.metric_id IS NULL AND v.objective_id = o.id
          AND v.observed_at <= due.boundary_at AND v.recorded_at <= due.known_at
        ORDER BY v.observed_at DESC, v.recorded_at DESC, v.id DESC LIMIT 1)
       UNION ALL
-      (SELECT v.value, v.observed_at, v.recorded_at, v.id FROM objectives_reading v
+      (SELECT v.value, v.observed_at, v.origin, v.confidence, v.recorded_at, v.id FROM objectives_reading v
        WHERE v.account_id = o.account_id AND v.metric_id = d.metric_id
          AND v.observed_at <= due.boundary_at AND v.recorded_at <= due.known_at
        ORDER BY v.observed_at DESC, v.recorded_at DESC, v.id DESC LIMIT 1)
@@ -82,7 +82,7 @@ account_state AS MATERIALIZED (
   SELECT m.*, value_status(m.value_delivered, m.total > 0 AND m.met = m.total, m.days) AS status
   FROM (
     SELECT due.account_id, due.timezone, due.week, due.boundary_at, due.known_at, due.rebuilt, a.value_delivered,
-      COALESCE(a.total, 0) AS total, COALESCE(a.measured, 0) AS measured, COALESCE(a.met, 0) AS met,
+      a.verified, COALESCE(a.total, 0) AS total, COALESCE(a.measured, 0) AS measured, COALESCE(a.met, 0) AS met,
       a.last_progress_at,
       CASE WHEN a.value_delivered IS NOT NULL THEN greatest(0, due.week - CASE
         WHEN a.last_progress_at IS NOT NULL THEN value_week_at_or_after(a.last_progress_at, due.timezone)
@@ -91,6 +91,8 @@ account_state AS MATERIALIZED (
       SELECT account_id, week, count(*) AS total, count(completion) AS measured,
         count(*) FILTER (WHERE value_met(baseline, current, target)) AS met,
         value_average(sum(weight * completion), sum(weight) FILTER (WHERE completion IS NOT NULL)) AS value_delivered,
+        value_average(sum(weight * completion) FILTER (WHERE grade = 'verified'),
+          sum(weight) FILTER (WHERE grade = 'verified')) AS verified,
         max(last_progress_at) AS last_progress_at, min(started_on) AS started_on
       FROM objective_state GROUP BY account_id, week
     ) a USING (account_id, week)

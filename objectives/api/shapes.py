@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from accounts.models import Segment
 from accounts.stages import Stage
+from objectives.evidence import Grade
 from objectives.models import CompletionType, Confidence, Direction, Kind
 from objectives.status import Status
 from valuerealization.common.api.fields import (
@@ -31,6 +32,7 @@ from valuerealization.common.units import Unit
 
 LONG_TEXT: Final = 10_000
 UNITS: Final = [unit.value for unit in Unit if unit]
+GRADES: Final = [grade.value for grade in Grade]
 STATUSES: Final = [status.value for status in Status]
 
 
@@ -101,6 +103,7 @@ class Objective(Resource):
     completion = DecimalField(read_only=True, allow_null=True, help_text="Percent; null while not measured.")
     completion_display = serializers.CharField(read_only=True, allow_null=True)
     measured_at = InstantField(read_only=True, allow_null=True)
+    grade = ChoiceField(GRADES, read_only=True, allow_null=True, help_text="Evidence; null while not measured.")
     archived_at = InstantField(read_only=True, allow_null=True)
 
 
@@ -175,6 +178,7 @@ class SnapshotObjective(serializers.Serializer[Any]):
     unit_label = serializers.CharField()
     show_in_portal = serializers.BooleanField()
     measured_at = InstantField(allow_null=True)
+    grade = ChoiceField(GRADES, allow_null=True)
 
 
 class Snapshot(Resource):
@@ -184,6 +188,7 @@ class Snapshot(Resource):
     boundary_at = InstantField(read_only=True)
     taken_at = InstantField(read_only=True)
     value_delivered = DecimalField(read_only=True, allow_null=True)
+    verified = DecimalField(read_only=True, allow_null=True, help_text="Percent; the mean over verified values only.")
     status = ChoiceField(STATUSES, read_only=True, allow_null=True)
     days_without_progress = serializers.IntegerField(read_only=True, allow_null=True)
     objectives_total = serializers.IntegerField(read_only=True)
@@ -201,6 +206,7 @@ class LiveValue(serializers.Serializer[Any]):
     status = ChoiceField(STATUSES, allow_null=True)
     days_without_progress = serializers.IntegerField(allow_null=True, help_text="Whole days, rounded down.")
     last_progress_at = InstantField(allow_null=True)
+    verified = DecimalField(allow_null=True, help_text="The same mean over verified values only.")
     measured = serializers.IntegerField()
     unmeasured = serializers.IntegerField()
 

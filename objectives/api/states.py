@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from objectives.api import shapes, writers
 from objectives.api.customers import find_customer
+from objectives.evidence import verified_mean
 from objectives.models import Metric, Reading, Snapshot, SnapshotObjective
 from objectives.queries.live import active_objectives, live_score, numeric
 from objectives.services.restatements import rebuild
@@ -42,12 +43,13 @@ class ValueMetrics(ApiView):
         account = find_customer(reference)
         at = timezone.now()
         objectives = active_objectives(account)
+        verified = verified_mean((each.weight, each.completion, each.grade) for each in numeric(objectives))
         score = live_score(numeric(objectives), timezone=account.timezone, at=at)
         return Response(
             {
                 "customer": account.pk,
                 "as_of": write_instant(at),
-                "value_delivered": writers.live_value(score),
+                "value_delivered": writers.live_value(score, verified=verified),
                 "objectives": [writers.objective(each) for each in objectives],
                 "metrics": _metrics(account.pk),
             }

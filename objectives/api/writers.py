@@ -67,6 +67,7 @@ def objective(row: Objective) -> Json:
         "completion": write_percentage(row.completion),
         "completion_display": _shown(row.completion),
         "measured_at": _instant(row.measured_at),
+        "grade": row.grade or None,
         "archived_at": _instant(row.archived_at),
         "created_at": _instant(row.created_at),
         "updated_at": _instant(row.updated_at),
@@ -121,6 +122,7 @@ def snapshot(row: Snapshot, objectives: Iterable[SnapshotObjective] | None) -> J
         "boundary_at": _instant(row.boundary_at),
         "taken_at": taken_at,
         "value_delivered": write_percentage(row.value_delivered),
+        "verified": write_percentage(row.verified),
         "status": row.status,
         "days_without_progress": None if row.days_without_progress is None else int(row.days_without_progress),
         "objectives_total": row.objectives_total,
@@ -135,8 +137,8 @@ def snapshot(row: Snapshot, objectives: Iterable[SnapshotObjective] | None) -> J
     return written
 
 
-def live_value(score: LiveScore) -> Json:
-    """Write a live score."""
+def live_value(score: LiveScore, *, verified: Decimal | None) -> Json:
+    """Write a live score, and the same mean over verified values."""
     is_scored = score.value is not None
     return {
         "value": write_percentage(score.value),
@@ -144,6 +146,7 @@ def live_value(score: LiveScore) -> Json:
         "status": score.status,
         "days_without_progress": int(score.days_without_progress) if is_scored else None,
         "last_progress_at": _instant(score.last_progress_at),
+        "verified": write_percentage(verified),
         "measured": score.measured,
         "unmeasured": score.goals.total - score.measured,
     }
@@ -171,6 +174,7 @@ def _snapshot_objective(row: SnapshotObjective) -> Json:
         "unit_label": row.unit_label,
         "show_in_portal": row.show_in_portal,
         "measured_at": _instant(row.measured_at),
+        "grade": row.grade or None,
     }
 
 

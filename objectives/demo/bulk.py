@@ -68,11 +68,12 @@ SELECT id, 1, created_at, false, 'System', 'Created', {fields} FROM objectives_o
 # A score of its own for each account, from 0 to 119, reached in equal weekly steps; one in ten stands still at first.
 _READINGS = """
 INSERT INTO objectives_reading (account_id, metric_id, metric_version, objective_id, value, observed_at, recorded_at,
-  source, confidence, note, external_id, recorded_by)
+  source, confidence, origin, note, external_id, recorded_by)
 SELECT o.account_id, o.metric_id, m.version,
   CASE WHEN o.metric_id IS NULL THEN o.id END, v.value,
   a.created_at + interval '1 day' + %(week)s * interval '7 days',
-  a.created_at + interval '1 day' + %(week)s * interval '7 days', '', 'high', '', '', 'System'
+  a.created_at + interval '1 day' + %(week)s * interval '7 days', '', 'high',
+  CASE WHEN o.metric_id IS NULL THEN 'person' ELSE 'system' END, '', '', 'System'
 FROM objectives_objective o JOIN accounts_account a ON a.id = o.account_id
 LEFT JOIN objectives_metric m ON m.id = o.metric_id
 CROSS JOIN LATERAL (SELECT substr(a.external_id, 6)::int AS number) n
@@ -85,7 +86,8 @@ ORDER BY o.id
 
 _STATE = """
 UPDATE objectives_objective o SET current = r.value, reading_id = r.id, measured_at = r.observed_at,
-  last_progress_at = r.observed_at, state_changed_at = r.recorded_at, updated_at = r.recorded_at
+  last_progress_at = r.observed_at, grade = value_grade(r.origin, r.confidence, false),
+  state_changed_at = r.recorded_at, updated_at = r.recorded_at
 FROM objectives_reading r WHERE r.id > %(after)s AND """
 _OF_OBJECTIVES = "r.objective_id = o.id"
 _OF_METRICS = "r.objective_id IS NULL AND r.account_id = o.account_id AND r.metric_id = o.metric_id"

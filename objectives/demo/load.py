@@ -15,6 +15,7 @@ from accounts.models import Account, Role, User
 from objectives.demo.catalogue import METRICS
 from objectives.demo.plan import SYNC, PlannedAccount, PlannedObjective, plan
 from objectives.demo.world import PASSWORD, TEAM, Person, money
+from objectives.evidence import Origin
 from objectives.models import Kind, Metric, MetricVersion, Objective, ObjectiveRevision
 from objectives.services import snapshots
 from objectives.services.standings import follow_readings, refresh_standings
@@ -25,7 +26,8 @@ Say = Callable[[str], None]
 _ADVISORY_LOCK = 0x76726465  # one loader at a time
 _STAGED = (
     "follower bigint, account_id bigint, metric_id bigint, metric_version int, objective_id bigint, value numeric,"
-    " observed_at timestamptz, recorded_at timestamptz, source text, confidence text, note text, recorded_by text"
+    " observed_at timestamptz, recorded_at timestamptz, source text, confidence text, origin text, note text,"
+    " recorded_by text"
 )
 _COLUMNS = ", ".join(part.split()[0] for part in _STAGED.split(", "))
 _STORED = _COLUMNS.removeprefix("follower, ")
@@ -318,7 +320,7 @@ def _reading_rows(
             yield (
                 objective.pk, objective.account_id, metric and metric.pk, metric and metric.version,
                 None if metric else objective.pk, reading.value, reading.observed_at, reading.recorded_at,
-                planned.source, planned.confidence, reading.note, by,
+                planned.source, planned.confidence, Origin.SYSTEM if metric else Origin.PERSON, reading.note, by,
             )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 from accounts.models import Account
 from accounts.services.accounts import AccountRow, save_accounts
+from objectives.evidence import Origin
 from objectives.imports import cells
 from objectives.imports.files import FileRefused, LineError, Row, open_table
 from objectives.models import CompletionType, Direction, Metric, Objective
@@ -266,7 +267,7 @@ def _record(days: Sequence[DailyCost], accounts: Mapping[str, Account], *, by: A
         for index, day in enumerate(days)
     )
     try:
-        return record_readings(rows=rows, by=by, at=at, atomic=True)
+        return record_readings(rows=rows, by=by, at=at, atomic=True, origin=Origin.SYSTEM)
     except ReadingsRefused as error:
         reasons = {(days[each.index].sub_account, each.detail) for each in error.errors}
         raise FileRefused([LineError(0, sub_account, detail) for sub_account, detail in reasons]) from error

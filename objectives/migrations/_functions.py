@@ -24,6 +24,15 @@ $$;
 COMMENT ON FUNCTION value_average IS 'Mean rounded half away from zero to 6 decimals; null without weight.';
 """
 
+GRADE = """
+CREATE FUNCTION value_grade(origin text, confidence text, confirmed boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN confidence IS NULL THEN '' WHEN confirmed THEN 'verified' WHEN confidence <> 'high' THEN 'estimated'
+    WHEN origin = 'system' THEN 'verified' ELSE 'reported' END
+$$;
+COMMENT ON FUNCTION value_grade IS 'Evidence behind a reading; empty without one. See docs/formulas.md.';
+"""
+
 STATUS = """
 CREATE FUNCTION value_status(score numeric, all_met boolean, days numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account
+from objectives.evidence import Origin
 from valuerealization.common.models import DatabaseNow
 from valuerealization.common.units import Unit
 
@@ -39,6 +40,9 @@ class Confidence(models.TextChoices):
     HIGH = "high", "High: measured"
     MEDIUM = "medium", "Medium: estimated"
     LOW = "low", "Low: modelled"
+
+
+ORIGINS = [(Origin.SYSTEM.value, "A system"), (Origin.PERSON.value, "A person")]
 
 
 class Metric(models.Model):
@@ -108,6 +112,10 @@ class Reading(models.Model):
     recorded_at = models.DateTimeField(db_default=DatabaseNow())
     source = models.CharField(max_length=120, blank=True)
     confidence = models.CharField(max_length=8, choices=Confidence, default=Confidence.HIGH)
+    # Who measured, as of its recording: with the confidence it makes the grade of the evidence.
+    origin = models.CharField(
+        max_length=8, choices=ORIGINS, default=Origin.PERSON.value, db_default=Origin.PERSON.value
+    )
     note = models.TextField(blank=True)
     external_id = models.CharField(max_length=128, blank=True)
     recorded_by = models.CharField(max_length=200, blank=True)
@@ -124,6 +132,9 @@ class Reading(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(confidence__in=Confidence.values), name="objectives_reading_confidence_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(origin__in=[origin for origin, _ in ORIGINS]), name="objectives_reading_origin_known"
             ),
             models.CheckConstraint(
                 condition=Q(value__gt=-(10**14), value__lt=10**14), name="objectives_reading_value_in_range"

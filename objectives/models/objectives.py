@@ -7,8 +7,11 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from accounts.models import Account, User
+from objectives.evidence import Grade
 from objectives.models.metrics import UNITS, Kind, Metric, Reading
 from valuerealization.common.models import DatabaseNow
+
+GRADES = [(grade.value, grade.label) for grade in Grade]
 
 
 class CompletionType(models.TextChoices):
@@ -87,7 +90,7 @@ class ObjectiveQuerySet(models.QuerySet["Objective"]):
 class Objective(Definition):
     """What a customer wants to reach.
 
-    `current`, `measured_at`, `last_progress_at`, `reading` follow the readings: only `services` writes them.
+    `current`, `measured_at`, `grade`, `last_progress_at`, `reading` follow the readings: only `services` writes them.
     `completion` is computed by the database.
     """
 
@@ -111,6 +114,7 @@ class Objective(Definition):
     )
     reading = models.ForeignKey(Reading, null=True, editable=False, on_delete=models.PROTECT, related_name="+")
     measured_at = models.DateTimeField(null=True, editable=False)
+    grade = models.CharField(max_length=12, choices=GRADES, blank=True, default="", db_default="", editable=False)
     last_progress_at = models.DateTimeField(null=True, editable=False)
 
     revision = models.PositiveIntegerField(default=1, editable=False)
@@ -138,6 +142,11 @@ class Objective(Definition):
                 condition=Q(current=None, measured_at=None, reading=None)
                 | Q(current__isnull=False, measured_at__isnull=False, reading__isnull=False),
                 name="objectives_objective_current_from_reading",
+            ),
+            models.CheckConstraint(
+                condition=Q(reading=None, grade="")
+                | Q(reading__isnull=False, grade__in=[grade for grade, _ in GRADES]),
+                name="objectives_objective_grade_of_reading",
             ),
             models.CheckConstraint(condition=~Q(title=""), name="objectives_objective_title_given"),
             models.CheckConstraint(condition=~Q(external_id=""), name="objectives_objective_external_id_null_or_given"),

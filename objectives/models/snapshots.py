@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account
-from objectives.models.objectives import CompletionType, Objective
+from objectives.models.objectives import GRADES, CompletionType, Objective
 from objectives.status import Status
 from valuerealization.common.models import DatabaseNow
 
@@ -33,6 +33,7 @@ class Snapshot(models.Model):
     timezone = models.CharField(max_length=64)
     taken_at = models.DateTimeField()
     value_delivered = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     status = models.CharField(max_length=16, choices=STATUSES, null=True)
     days_without_progress = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     last_progress_at = models.DateTimeField(null=True)
@@ -83,6 +84,7 @@ class SnapshotObjective(models.Model):
     unit_label = models.CharField(max_length=24, blank=True)
     show_in_portal = models.BooleanField()
     measured_at = models.DateTimeField(null=True)
+    grade = models.CharField(max_length=12, choices=GRADES, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return f"Objective {self.objective_id} in snapshot {self.snapshot_id}"

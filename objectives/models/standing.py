@@ -27,6 +27,8 @@ class Standing(models.Model):
     account = models.OneToOneField(Account, primary_key=True, on_delete=models.CASCADE, related_name="standing")
     # live
     value_delivered = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    # the same mean over objectives whose current value is verified
+    verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     status = models.CharField(max_length=16, choices=STATUSES, null=True)
     status_rank = models.GeneratedField(
         expression=models.Func(models.F("status"), function="value_status_rank"),
@@ -46,6 +48,7 @@ class Standing(models.Model):
     next_boundary_at = models.DateTimeField()
     snapshot_week = models.DateField(null=True)
     snapshot_value = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    snapshot_verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     snapshot_status = models.CharField(max_length=16, choices=STATUSES, null=True)
     snapshot_days = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     previous_status = models.CharField(max_length=16, choices=STATUSES, null=True)
@@ -57,6 +60,13 @@ class Standing(models.Model):
     shown_value = models.GeneratedField(
         expression=models.Case(
             models.When(is_scored=True, then=models.F("snapshot_value")), default=models.F("value_delivered")
+        ),
+        output_field=models.DecimalField(max_digits=40, decimal_places=6, null=True),
+        db_persist=True,
+    )
+    shown_verified = models.GeneratedField(
+        expression=models.Case(
+            models.When(is_scored=True, then=models.F("snapshot_verified")), default=models.F("verified")
         ),
         output_field=models.DecimalField(max_digits=40, decimal_places=6, null=True),
         db_persist=True,

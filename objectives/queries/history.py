@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from objectives.evidence import Grade, grade_of
 from objectives.models import CompletionType, Objective, ObjectiveRevision, Reading
 from objectives.models.metrics import UNITS
 from objectives.progress import completion_pct
@@ -78,6 +79,7 @@ class ReadingEntry:
     source: str
     confidence: str
     confidence_label: str
+    grade: Grade
     note: str
     is_current: bool
     is_superseded: bool
@@ -173,6 +175,7 @@ def _reading(row: Any, objective: Objective, *, currency: str) -> ReadingEntry:
         source=row.source,
         confidence=row.confidence,
         confidence_label=row.get_confidence_display(),
+        grade=grade_of(origin=row.origin, confidence=row.confidence),
         note=row.note,
         is_current=row.pk == objective.reading_id,
         is_superseded=row.is_superseded,

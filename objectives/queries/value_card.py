@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from accounts.models import Account
 from objectives import weeks
+from objectives.evidence import Grade, verified_mean
 from objectives.models import Kind, Objective, Snapshot
 from objectives.progress import bar_pct
 from objectives.queries.live import LiveScore, active_objectives, endpoints, live_score, numeric
@@ -43,6 +44,7 @@ class ObjectiveRow:
     measured_at: datetime | None
     measured_on: str
     confidence: str
+    grade: Grade | None
 
     @property
     def is_synced(self) -> bool:
@@ -97,6 +99,8 @@ class ValueCard:
     rows: tuple[ObjectiveRow, ...]
     measured: int
     manual: int
+    verified: Decimal | None = None
+    verified_count: int = 0
     version: str = ""
 
     @property
@@ -118,6 +122,17 @@ class ValueCard:
     def shown(self) -> str:
         """Give the score as shown."""
         return format_pct(self.score)
+
+    @property
+    def verified_line(self) -> str:
+        """Say how much of the score stands on verified values; nothing without a score."""
+        if self.score is None:
+            return ""
+        if self.verified is None:
+            return "Nothing verified yet"
+        if self.verified_count == self.measured:
+            return f"{format_pct(self.verified)} verified"
+        return f"{format_pct(self.verified)} verified, {self.verified_count} of {self.measured} objectives"
 
     @property
     def first(self) -> tuple[ObjectiveRow, ...]:
@@ -157,6 +172,8 @@ def value_card(*, account: Account, at: datetime) -> ValueCard:
         rows=tuple(objective_row(objective, account=account, today=today) for objective in counted),
         measured=score.measured,
         manual=len(objectives) - len(counted),
+        verified=verified_mean((each.weight, each.completion, each.grade) for each in counted),
+        verified_count=sum(each.grade == Grade.VERIFIED for each in counted),
     )
     return replace(card, version=hashlib.sha256(repr(card).encode()).hexdigest()[:16])
 
@@ -183,6 +200,7 @@ def objective_row(objective: Objective, *, account: Account, today: date) -> Obj
         measured_at=objective.measured_at,
         measured_on=measured_on,
         confidence=objective.reading.confidence if objective.reading else "",
+        grade=Grade(objective.grade) if objective.grade else None,
     )
 
 

@@ -21,7 +21,7 @@ from valuerealization.common.audit import Actor
 
 BATCH: Final = 1000
 # Follow from `completion_type`, or are counted by the database.
-_FOLLOWING: Final = ("current", "measured_at", "reading", "last_progress_at")
+_UNMEASURED: Final = {"current": None, "measured_at": None, "reading": None, "last_progress_at": None, "grade": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,14 @@ def _write(created: Sequence[_Change], updated: Sequence[_Change], *, by: Actor,
     for change in updated:
         change.objective.updated_at = at
         if change.objective.completion_type == CompletionType.MANUAL:
-            for name in _FOLLOWING:
-                setattr(change.objective, name, None)
+            for name, nothing in _UNMEASURED.items():
+                setattr(change.objective, name, nothing)
     Objective.objects.bulk_create([change.objective for change in created], batch_size=BATCH)
     names = {name for change in updated for name in change.details}
     if updated:
         Objective.objects.bulk_update(
             [change.objective for change in updated],
-            sorted(names | {"kind", "revision", "revised_at", "updated_at", *_FOLLOWING}),
+            sorted(names | {"kind", "revision", "revised_at", "updated_at", *_UNMEASURED}),
             batch_size=BATCH,
         )
     ObjectiveRevision.objects.bulk_create(

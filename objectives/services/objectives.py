@@ -167,6 +167,7 @@ def update_objective(
             objective.updated_at = at
             if objective.completion_type == CompletionType.MANUAL:
                 objective.current = objective.measured_at = objective.reading = objective.last_progress_at = None
+                objective.grade = ""
             _save(objective)
             if definition_changed:
                 _revise(objective, by=by, reason=reason)

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from objectives.evidence import Origin, origin_of
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
@@ -172,9 +173,9 @@ WITH chained AS (
   ) stored ON true
 ), inserted AS (
   INSERT INTO objectives_reading (account_id, metric_id, metric_version, objective_id, value, observed_at, recorded_at,
-    source, confidence, note, external_id, recorded_by)
+    source, confidence, origin, note, external_id, recorded_by)
   SELECT account_id, metric_id, metric_version, objective_id, value, observed_at, (SELECT value_now()), source,
-    confidence, note, external_id, %(by)s
+    confidence, %(origin)s, note, external_id, %(by)s
   FROM compared WHERE standing IS DISTINCT FROM value ORDER BY idx
   RETURNING id, account_id, metric_id, objective_id, observed_at
 ), counts AS (
@@ -221,10 +222,13 @@ _MESSAGES = {
 }
 
 
-def record_readings(*, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False) -> RecordResult:
+def record_readings(
+    *, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False, origin: Origin | None = None
+) -> RecordResult:
     """Record measurements and move everything that follows from them: objectives, scores, statuses.
 
-    Shape: good rows are kept and bad ones listed; with `atomic`, all or none.
+    Shape: good rows are kept and bad ones listed; with `atomic`, all or none. `origin` says who measured; unless
+           given it follows from the actor: an API key is a system, whoever types or uploads is a person.
     Raises: ReadingsRefused, with `atomic` and a bad row.
     """
     with transaction.atomic(), connection.cursor() as cursor:
@@ -237,7 +241,7 @@ def record_readings(*, rows: Iterable[ReadingRow], by: Actor, at: datetime, atom
         errors = _errors(cursor)
         if errors and atomic:
             raise ReadingsRefused(errors)
-        cursor.execute(_INSERT, {"by": by.name})
+        cursor.execute(_INSERT, {"by": by.name, "origin": origin or origin_of(actor_kind=by.kind)})
         created, unchanged, superseded, objectives, first_observed, accounts, readings = cursor.fetchone()
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)

@@ -51,9 +51,9 @@ due AS MATERIALIZED (
   FROM objectives_snapshot WHERE account_id = ANY(%(accounts)s)
 )"""
 
-_FACTS = "value_delivered, status, days, last_progress_at, total, measured, met"
+_FACTS = "value_delivered, verified, status, days, last_progress_at, total, measured, met"
 _STORED_FACTS = (
-    "x.value_delivered, x.status, x.days_without_progress, x.last_progress_at, x.objectives_total,"
+    "x.value_delivered, x.verified, x.status, x.days_without_progress, x.last_progress_at, x.objectives_total,"
     " x.objectives_measured, x.objectives_met"
 )
 
@@ -94,15 +94,16 @@ FROM restated_week w JOIN objectives_restatement r ON r.id = ANY(%(restatements)
 WHERE w.stored_id IS NOT NULL""",
     "DELETE FROM objectives_snapshotobjective WHERE snapshot_id IN (SELECT stored_id FROM restated_week)",
     """
-UPDATE objectives_snapshot s SET value_delivered = w.value_delivered, status = w.status, days_without_progress = w.days,
+UPDATE objectives_snapshot s SET value_delivered = w.value_delivered, verified = w.verified, status = w.status,
+  days_without_progress = w.days,
   last_progress_at = w.last_progress_at, objectives_total = w.total, objectives_measured = w.measured,
   objectives_met = w.met, known_at = w.known_at, timezone = w.timezone, boundary_at = w.boundary_at,
   taken_at = w.known_at, restated = true
 FROM restated_week w WHERE s.id = w.stored_id""",
     f"""
 INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})
-SELECT account_id, week, boundary_at, known_at, timezone, known_at, value_delivered, status, days, last_progress_at,
-  total, measured, met, true, false
+SELECT account_id, week, boundary_at, known_at, timezone, known_at, value_delivered, verified, status, days,
+  last_progress_at, total, measured, met, true, false
 FROM restated_week WHERE stored_id IS NULL ORDER BY account_id, week""",
     f"""
 INSERT INTO objectives_snapshotobjective (snapshot_id, {OBJECTIVE_COLUMNS})
@@ -130,10 +131,11 @@ WHERE w.week IN (SELECT week FROM restated_week)""",
 ]
 
 _STANDING = """
-UPDATE objectives_standing s SET snapshot_week = n.week, snapshot_value = n.value_delivered, snapshot_status = n.status,
+UPDATE objectives_standing s SET snapshot_week = n.week, snapshot_value = n.value_delivered,
+  snapshot_verified = n.verified, snapshot_status = n.status,
   snapshot_days = n.days_without_progress, previous_status = n.before, is_scored = n.is_scored
 FROM (
-  SELECT DISTINCT ON (account_id) account_id, week, value_delivered, status, days_without_progress,
+  SELECT DISTINCT ON (account_id) account_id, week, value_delivered, verified, status, days_without_progress,
     lag(status) OVER (PARTITION BY account_id ORDER BY week) AS before,
     bool_or(value_delivered IS NOT NULL) OVER (PARTITION BY account_id) AS is_scored
   FROM objectives_snapshot WHERE account_id IN (SELECT account_id FROM restated_week)

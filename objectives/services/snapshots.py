@@ -33,12 +33,13 @@ OBJECTIVE_STATE = OBJECTIVES.format(
 )
 
 SNAPSHOT_COLUMNS = (
-    "account_id, week, boundary_at, known_at, timezone, taken_at, value_delivered, status, days_without_progress,"
-    " last_progress_at, objectives_total, objectives_measured, objectives_met, reconstructed, restated"
+    "account_id, week, boundary_at, known_at, timezone, taken_at, value_delivered, verified, status,"
+    " days_without_progress, last_progress_at, objectives_total, objectives_measured, objectives_met, reconstructed,"
+    " restated"
 )
 OBJECTIVE_COLUMNS = (
     "objective_id, revision, completion_type, kind, baseline, target, current, completion, weight, unit, unit_label,"
-    " show_in_portal, measured_at"
+    " show_in_portal, measured_at, grade"
 )
 ROLLUP_COLUMNS = "week, accounts, scored, score_sum, stalled, at_risk, on_track, exceeded, all_goals_met"
 ROLLUP_COUNTS = """week, count(*), count(value_delivered), COALESCE(sum(value_delivered), 0),
@@ -70,11 +71,11 @@ WITH due AS MATERIALIZED (
 ), {OBJECTIVE_STATE}, {ACCOUNTS},
 inserted AS (
   INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})
-  SELECT account_id, week, boundary_at, known_at, timezone, %(at)s, value_delivered, status, days, last_progress_at,
-    total, measured, met, %(at)s - boundary_at >= interval '{LATE}', false
+  SELECT account_id, week, boundary_at, known_at, timezone, %(at)s, value_delivered, verified, status, days,
+    last_progress_at, total, measured, met, %(at)s - boundary_at >= interval '{LATE}', false
   FROM account_state
   ON CONFLICT (account_id, week) DO NOTHING
-  RETURNING id, account_id, week, value_delivered, status, days_without_progress
+  RETURNING id, account_id, week, value_delivered, verified, status, days_without_progress
 ), detail AS (
   INSERT INTO objectives_snapshotobjective (snapshot_id, {OBJECTIVE_COLUMNS})
   SELECT i.id, {OBJECTIVE_COLUMNS} FROM inserted i JOIN objective_state USING (account_id, week)
@@ -93,6 +94,7 @@ inserted AS (
   SET next_week = due.week + 7, next_boundary_at = following.boundary_at,
     snapshot_week = CASE WHEN i.id IS NULL THEN s.snapshot_week ELSE i.week END,
     snapshot_value = CASE WHEN i.id IS NULL THEN s.snapshot_value ELSE i.value_delivered END,
+    snapshot_verified = CASE WHEN i.id IS NULL THEN s.snapshot_verified ELSE i.verified END,
     snapshot_status = CASE WHEN i.id IS NULL THEN s.snapshot_status ELSE i.status END,
     snapshot_days = CASE WHEN i.id IS NULL THEN s.snapshot_days ELSE i.days_without_progress END,
     previous_status = CASE WHEN i.id IS NULL THEN s.previous_status ELSE s.snapshot_status END,

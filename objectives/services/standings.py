@@ -17,18 +17,18 @@ WITH touched AS (
   FROM unnest(%(objectives)s::bigint[], %(first_observed)s::timestamptz[]) AS t (objective_id, first_observed_at)
   JOIN objectives_objective o ON o.id = t.objective_id
 ), state AS (
-  SELECT o.id, r.id AS reading_id, r.value, r.observed_at,
+  SELECT o.id, r.id AS reading_id, r.value, r.observed_at, value_grade(r.origin, r.confidence, false) AS grade,
     greatest(p.last_progress_at, CASE WHEN touched.since IS NOT NULL THEN o.last_progress_at END) AS last_progress_at
   FROM touched
   JOIN objectives_objective o ON o.id = touched.objective_id
   JOIN accounts_account a ON a.id = o.account_id
   LEFT JOIN LATERAL (
     SELECT x.* FROM (
-      (SELECT v.id, v.value, v.observed_at FROM objectives_reading v
+      (SELECT v.id, v.value, v.observed_at, v.origin, v.confidence FROM objectives_reading v
        WHERE o.completion_type = 'value' AND v.objective_id = o.id
        ORDER BY v.observed_at DESC, v.recorded_at DESC, v.id DESC LIMIT 1)
       UNION ALL
-      (SELECT v.id, v.value, v.observed_at FROM objectives_reading v
+      (SELECT v.id, v.value, v.observed_at, v.origin, v.confidence FROM objectives_reading v
        WHERE o.completion_type = 'attribute' AND v.account_id = o.account_id AND v.metric_id = o.metric_id
        ORDER BY v.observed_at DESC, v.recorded_at DESC, v.id DESC LIMIT 1)
     ) x
@@ -48,7 +48,7 @@ WITH touched AS (
   ) p ON true
 )
 UPDATE objectives_objective o
-SET current = state.value, reading_id = state.reading_id, measured_at = state.observed_at,
+SET current = state.value, reading_id = state.reading_id, measured_at = state.observed_at, grade = state.grade,
   last_progress_at = state.last_progress_at, state_changed_at = value_now(), updated_at = value_now()
 FROM state WHERE o.id = state.id
 """
@@ -61,6 +61,8 @@ WITH aggregate AS (
     count(*) FILTER (WHERE o.completion_type <> 'manual' AND o.is_met) AS met,
     count(*) FILTER (WHERE o.completion_type = 'manual') AS manual,
     value_average(sum(o.weight * o.completion), sum(o.weight) FILTER (WHERE o.completion IS NOT NULL)) AS score,
+    value_average(sum(o.weight * o.completion) FILTER (WHERE o.grade = 'verified'),
+      sum(o.weight) FILTER (WHERE o.grade = 'verified')) AS verified,
     max(o.last_progress_at) FILTER (WHERE o.completion_type <> 'manual') AS last_progress_at,
     min(o.started_on) FILTER (WHERE o.completion_type <> 'manual') AS started_on
   FROM accounts_account a
@@ -78,7 +80,7 @@ WITH aggregate AS (
   SELECT dated.*, value_status(score, total > 0 AND met = total, days) AS status FROM dated
 )
 UPDATE objectives_standing s
-SET value_delivered = live.score, status = live.status, anchor_week = live.anchor_week,
+SET value_delivered = live.score, verified = live.verified, status = live.status, anchor_week = live.anchor_week,
   last_progress_at = live.last_progress_at, objectives_total = live.total, objectives_measured = live.measured,
   objectives_met = live.met, objectives_manual = live.manual,
   recheck_at = CASE

@@ -87,6 +87,7 @@ BROKEN = {
     "objectives_objective_due_after_start": change("objectives_objective", due_on="started_on"),
     "objectives_objective_external_id_key": copy("objectives_objective", "external_id IS NOT NULL"),
     "objectives_objective_external_id_null_or_given": change("objectives_objective", external_id="''"),
+    "objectives_objective_grade_of_reading": change("objectives_objective", "current = 40", grade="''"),
     "objectives_objective_kind_known": change("objectives_objective", kind="'other'"),
     "objectives_objective_manual_not_measured": change(
         "objectives_objective", "completion_type = 'manual'", current="1", measured_at="now()",
@@ -97,6 +98,7 @@ BROKEN = {
     "objectives_objective_unit_known": change("objectives_objective", unit="'furlongs'"),
     "objectives_objective_weight_in_range": change("objectives_objective", weight="100.000001"),
     "objectives_reading_confidence_known": copy("objectives_reading", confidence="'sure'"),
+    "objectives_reading_origin_known": copy("objectives_reading", origin="'a friend'"),
     "objectives_reading_metric_version": copy("objectives_reading", OF_METRIC, metric_version="NULL"),
     "objectives_reading_one_subject": copy(
         "objectives_reading", OF_METRIC, objective_id="(SELECT min(id) FROM objectives_objective)"
