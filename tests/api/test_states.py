@@ -19,7 +19,7 @@ def test_a_customer_without_anything(reader: Caller) -> None:
     assert list(found) == ["customer", "as_of", "value_delivered", "objectives", "metrics"]
     assert found["value_delivered"] == {
         "value": None, "display": None, "status": None, "days_without_progress": None, "last_progress_at": None,
-        "measured": 0, "unmeasured": 0,
+        "verified": None, "measured": 0, "unmeasured": 0,
     }  # fmt: skip
     assert (found["customer"], found["objectives"], found["metrics"]) == (account.pk, [], [])
 
@@ -85,7 +85,7 @@ def test_snapshots_newest_first(reader: Caller, weeks: int) -> None:
     first = found[-1]
     assert {name: value for name, value in first.items() if name not in {"id", "created_at", "updated_at"}} == {
         "week": "2026-09-06", "boundary_at": "2026-09-06T02:00:00Z", "taken_at": "2026-09-06T02:01:00Z",
-        "value_delivered": "40", "status": "at_risk", "days_without_progress": 0, "objectives_total": 2,
+        "value_delivered": "40", "verified": None, "status": "at_risk", "days_without_progress": 0, "objectives_total": 2,
         "objectives_met": 0, "reconstructed": False, "restated": False,
     }  # fmt: skip
     assert [each["value_delivered"] for each in found] == ["70", "70", "40"]
@@ -117,7 +117,7 @@ def test_with_objectives(reader: Caller, weeks: int) -> None:
     assert {name: value for name, value in goal.items() if name not in {"objective", "measured_at"}} == {
         "title": "Goal", "revision": 1, "completion_type": "value", "kind": "value", "baseline": "0", "current": "70",
         "target": "100", "completion": "70", "completion_display": "70%", "weight": "2", "unit": "days",
-        "unit_label": "", "show_in_portal": False,
+        "unit_label": "", "show_in_portal": False, "grade": "reported",
     }  # fmt: skip
 
 
