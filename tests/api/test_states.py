@@ -85,8 +85,8 @@ def test_snapshots_newest_first(reader: Caller, weeks: int) -> None:
     first = found[-1]
     assert {name: value for name, value in first.items() if name not in {"id", "created_at", "updated_at"}} == {
         "week": "2026-09-06", "boundary_at": "2026-09-06T02:00:00Z", "taken_at": "2026-09-06T02:01:00Z",
-        "value_delivered": "40", "verified": None, "status": "at_risk", "days_without_progress": 0, "objectives_total": 2,
-        "objectives_met": 0, "reconstructed": False, "restated": False,
+        "value_delivered": "40", "verified": None, "status": "at_risk", "days_without_progress": 0,
+        "objectives_total": 2, "objectives_met": 0, "reconstructed": False, "restated": False,
     }  # fmt: skip
     assert [each["value_delivered"] for each in found] == ["70", "70", "40"]
     assert [each["days_without_progress"] for each in found] == [7, 0, 0]
