@@ -90,7 +90,7 @@ BROKEN = {
     "objectives_objective_grade_of_reading": change("objectives_objective", "current = 40", grade="''"),
     "objectives_objective_kind_known": change("objectives_objective", kind="'other'"),
     "objectives_objective_manual_not_measured": change(
-        "objectives_objective", "completion_type = 'manual'", current="1", measured_at="now()",
+        "objectives_objective", "completion_type = 'manual'", current="1", measured_at="now()", grade="'reported'",
         reading_id="(SELECT min(id) FROM objectives_reading)",
     ),
     "objectives_objective_numeric_has_distance": change("objectives_objective", VALUE, target="baseline"),
