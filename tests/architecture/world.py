@@ -20,7 +20,7 @@ from objectives.models import (
 )
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from valuerealization.common.audit import SYSTEM
-from valuerealization.common.models import IdempotencyRecord
+from valuerealization.common.models import AuditEntry, AuditProof, AuditSeal, IdempotencyRecord
 
 AT = datetime(2026, 11, 15, 2, tzinfo=UTC)
 SUNDAY = date(2026, 11, 15)
@@ -80,6 +80,14 @@ def make_world() -> World:
     WeekRollup.objects.create(week=SUNDAY, accounts=1, scored=1, score_sum=40, at_risk=1)
     TickRun.objects.create(started_at=AT, due=1, moved=1)
     IdempotencyRecord.objects.create(actor_id="x", key="k", fingerprint="f", status=201)
+    seal = AuditSeal.objects.create(
+        number=1, sealed_at=AT, entries=1, after_id=0, from_transaction="0", from_id=0, to_transaction="1", to_id=0,
+        last_id=1, root=b"1", previous_hash=b"", hash=b"1",
+    )  # fmt: skip
+    AuditProof.objects.create(
+        entry=AuditEntry.objects.earliest("pk"), seal=seal, who_salt=b"1", who_digest=b"1", what_salt=b"1",
+        what_digest=b"1", hash=b"1",
+    )  # fmt: skip
     keys: dict[str, str] = {}
     for scope in ("read", "write"):
         _, keys[scope] = create_api_key(name=scope, scope=scope, by=SYSTEM)

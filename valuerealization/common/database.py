@@ -5,10 +5,12 @@ SET LOCAL ROLE and sees one account's shared rows.
 Names: the application's role is the user of DATABASE_URL; the portal's is settings.PORTAL_ROLE.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -16,6 +18,20 @@ from psycopg import sql
 
 # The setting that names the account a portal session may see; NULLIF because a reset setting reads as ''.
 PORTAL_ACCOUNT = "NULLIF(current_setting('app.account_id', true), '')::bigint"
+
+
+@contextmanager
+def one_instant() -> Generator[None]:
+    """Let everything that is read inside be as of one instant: REPEATABLE READ.
+
+    Shape:  inside another transaction, whose isolation was chosen already, it is just that one.
+    """
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def application_role() -> str:

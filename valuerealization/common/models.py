@@ -52,10 +52,84 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["account_id", "-id"], name="common_auditentry_account"),
             models.Index(fields=["subject_type", "subject_id", "-id"], name="common_auditentry_subject"),
+            # The order in which entries are sealed.
+            models.Index(fields=["transaction_id", "id"], name="common_auditentry_sealing"),
         ]
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.subject_label}".strip()
+
+
+class AuditSeal(models.Model):
+    """One link of the chain over the audit log: the entries of a range, and the seal before. Insert only.
+
+    It covers the entries with `after_id` < id whose (transaction, id) lies above `from_*` and not above `to_*`; see
+    docs/audit.md.
+    """
+
+    number = models.PositiveIntegerField(primary_key=True)
+    sealed_at = models.DateTimeField()
+    entries = models.PositiveIntegerField()
+    after_id = models.BigIntegerField()
+    from_transaction = TransactionId()
+    from_id = models.BigIntegerField()
+    to_transaction = TransactionId()
+    to_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    root = models.BinaryField()
+    previous_hash = models.BinaryField()
+    hash = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["previous_hash"], name="common_auditseal_one_successor")]
+
+    def __str__(self) -> str:
+        return f"Seal {self.number}"
+
+
+class AuditProof(models.Model):
+    """What a sealed entry said, as salted digests: who did it, and what. Insert only.
+
+    Erasing a person takes the salt away, and with it the only way to tell what the digest was of; `*_erasure` then
+    names the entry about the erasure. No foreign key to the entry: a removed one must leave its proof.
+    """
+
+    entry = models.OneToOneField(
+        AuditEntry, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="proof"
+    )
+    seal = models.ForeignKey(AuditSeal, on_delete=models.PROTECT, related_name="proofs")
+    who_salt = models.BinaryField(null=True)
+    who_digest = models.BinaryField()
+    who_erasure = models.BigIntegerField(null=True)
+    what_salt = models.BinaryField(null=True)
+    what_digest = models.BinaryField()
+    what_erasure = models.BigIntegerField(null=True)
+    hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(who_salt=None, who_erasure__isnull=False)
+                | models.Q(who_salt__isnull=False, who_erasure=None),
+                name="common_auditproof_who_salted_or_erased",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(what_salt=None, what_erasure__isnull=False)
+                | models.Q(what_salt__isnull=False, what_erasure=None),
+                name="common_auditproof_what_salted_or_erased",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["who_erasure"], name="common_auditproof_who_erasure", condition=models.Q(who_salt=None)
+            ),
+            models.Index(
+                fields=["what_erasure"], name="common_auditproof_what_erasure", condition=models.Q(what_salt=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Proof of entry {self.entry_id}"
 
 
 class IdempotencyRecord(models.Model):
