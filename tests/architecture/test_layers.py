@@ -96,7 +96,7 @@ def test_only_entry_points_read_the_clock() -> None:
     """Everything below is told the instant: `at=`, `on=`."""
     entry = re.compile(
         r"(accounts|objectives|portfolio|portal)/((views|api)(/\w+)?\.py|admin\.py|tasks\.py|management/.*)"
-        r"|valuerealization/(supervisor|embedded/\w+)\.py|valuerealization/common/api/\w+\.py"
+        r"|valuerealization/(supervisor|embedded/\w+)\.py|valuerealization/common/(api/\w+\.py|tasks\.py|management/.*)"
     )
     readers = {
         name(path)
