@@ -13,9 +13,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min
 
-from accounts.models import Account, User
+from accounts.models import Account, Contact, SavedSegment, User
+from accounts.rules import parse_rule
 from accounts.services.accounts import create_account
+from accounts.services.contacts import create_contact
+from accounts.services.segments import create_segment
 from objectives.models import Metric, Objective, Reading, Standing
+from objectives.queries.segments import rule_fields
 from objectives.services.metrics import create_metric
 from objectives.services.objectives import create_objective
 from objectives.services.readings import ReadingRow, record_readings
@@ -99,6 +103,23 @@ def make_objective(
             account=account, by=by, at=now, current=_decimal(current),
             weight=_decimal(weight), metric=metric, **{"title": f"Objective {next(_numbers)}", **numbers, **fields},
         )  # fmt: skip
+
+
+def make_contact(account: Account, *, by: Actor = SYSTEM, **fields: Any) -> Contact:
+    """Add a contact; name and address are its own unless given."""
+    number = next(_numbers)
+    given = {"name": f"Contact {number}", "email": f"contact{number}@example.org", **fields}
+    contact = create_contact(account=account, by=by, **given)
+    contact.refresh_from_db()
+    return contact
+
+
+def make_segment(rule: Any, *, name: str = "", by: Actor = SYSTEM, **fields: Any) -> SavedSegment:
+    """Save a segment from a rule as JSON has it; its name is its own unless given."""
+    parsed = parse_rule(rule, fields=rule_fields())
+    segment = create_segment(name=name or f"Segment {next(_numbers)}", rule=parsed, by=by, **fields)
+    segment.refresh_from_db()
+    return segment
 
 
 def record(

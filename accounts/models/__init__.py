@@ -1,8 +1,11 @@
 """Tables of the accounts app, one module per subject."""
 
 from accounts.models.accounts import Account, AccountQuerySet, Segment, check_timezone, timezones
+from accounts.models.attributes import Attribute, AttributeQuerySet, AttributeType
+from accounts.models.contacts import Contact, ContactQuerySet, ContactRole, TeamMember, TeamRole
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
 from accounts.models.people import Role, Theme, User, UserManager
+from accounts.models.segments import SavedSegment, SavedSegmentQuerySet
 
 __all__ = [
     "Account",
@@ -10,8 +13,18 @@ __all__ = [
     "ApiKey",
     "ApiKeyManager",
     "ApiKeyScope",
+    "Attribute",
+    "AttributeQuerySet",
+    "AttributeType",
+    "Contact",
+    "ContactQuerySet",
+    "ContactRole",
     "Role",
+    "SavedSegment",
+    "SavedSegmentQuerySet",
     "Segment",
+    "TeamMember",
+    "TeamRole",
     "Theme",
     "User",
     "UserManager",

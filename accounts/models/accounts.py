@@ -4,6 +4,7 @@ from functools import cache
 from typing import Self
 from zoneinfo import available_timezones
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -74,6 +75,9 @@ class Account(models.Model):
     contract_signed_on = models.DateField(null=True, blank=True)
     went_live_on = models.DateField("go-live on", null=True, blank=True)
     renewal_on = models.DateField(null=True, blank=True)
+    attributes = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False
+    )
     is_demo = models.BooleanField("demo data", default=False, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
@@ -95,6 +99,7 @@ class Account(models.Model):
                 name="accounts_account_renewal_after_signature",
             ),
         ]
+        indexes = [GinIndex(fields=["attributes"], opclasses=["jsonb_path_ops"], name="accounts_account_attributes")]
 
     def __str__(self) -> str:
         return self.name

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import Account
+from accounts.services.attributes import PREFIX, definitions, merged_values
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
@@ -50,15 +51,19 @@ class SavedRows:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    touched: frozenset[str] = frozenset()  # external ids of those added or changed
 
 
 def create_account(*, by: Actor, is_demo: bool = False, **fields: Any) -> Account:
     """Add a customer account.
 
+    Shape:  `attributes` are custom ones by key, all but numbers, which are readings.
     Raises: AccountRefused with the reasons by field.
     """
+    given = fields.pop("attributes", {})
     account = Account(is_demo=is_demo, **fields)
     with transaction.atomic():
+        _set_attributes(account, given)
         _save(account)
         audit.record(
             by=by,
@@ -71,13 +76,14 @@ def create_account(*, by: Actor, is_demo: bool = False, **fields: Any) -> Accoun
 
 
 def update_account(*, account: Account, by: Actor, at: datetime, **fields: Any) -> Account:
-    """Change fields of an account; what is not given stays.
+    """Change fields of an account; what is not given stays, of `attributes` too, where None takes a value away.
 
     Raises: AccountRefused with the reasons by field.
     """
     with transaction.atomic():
         locked = Account.objects.lock().get(pk=account.pk)
         before = _values(locked)
+        _set_attributes(locked, fields.pop("attributes", {}))
         for name, value in fields.items():
             setattr(locked, name, value)
         changed = audit.changes(before, _values(locked))
@@ -99,11 +105,17 @@ def save_accounts(*, rows: Sequence[AccountRow], by: Actor, at: datetime) -> Sav
         new: list[Account] = []
         changed: list[tuple[Account, dict[str, list[Any]]]] = []
         errors: list[tuple[int, str, str]] = []
+        known = definitions() if any("attributes" in row.fields for row in rows) else {}
         for row in rows:
             before = stored.get(row.external_id)
             account = Account(external_id=row.external_id) if before is None else copy(before)
             for name, value in row.fields.items():
-                setattr(account, name, value)
+                if name != "attributes":
+                    setattr(account, name, value)
+            account.attributes, refused = merged_values(
+                stored=account.attributes, given=row.fields.get("attributes", {}), known=known
+            )
+            errors += [(row.index, name, reason.messages[0]) for name, reason in refused.items()]
             errors += [(row.index, *reason) for reason in _reasons(account)]
             if before is None:
                 new.append(account)
@@ -113,7 +125,8 @@ def save_accounts(*, rows: Sequence[AccountRow], by: Actor, at: datetime) -> Sav
         if errors:
             raise AccountRowsRefused(errors)
         _write_accounts(new, changed, by=by)
-    return SavedRows(len(new), len(changed), len(rows) - len(new) - len(changed))
+    touched = frozenset(str(account.external_id) for account in (*new, *(each for each, _changes in changed)))
+    return SavedRows(len(new), len(changed), len(rows) - len(new) - len(changed), touched)
 
 
 def archive_account(*, account: Account, by: Actor, at: datetime) -> Account:
@@ -136,6 +149,14 @@ def _set_archived(account: Account, *, by: Actor, at: datetime, archived_at: dat
             action = "account.archived" if archived_at else "account.restored"
             audit.record(by=by, action=action, subject=locked, account_id=locked.pk)
     return locked
+
+
+def _set_attributes(account: Account, given: Mapping[str, Any]) -> None:
+    if given:
+        values, errors = merged_values(stored=account.attributes, given=given, known=definitions())
+        if errors:
+            raise AccountRefused(dict(errors))
+        account.attributes = values
 
 
 def _save(account: Account) -> None:
@@ -172,7 +193,7 @@ def _write_accounts(
     new: Sequence[Account], changed: Sequence[tuple[Account, dict[str, list[Any]]]], *, by: Actor
 ) -> None:
     Account.objects.bulk_create(new, batch_size=BATCH)
-    names = sorted({name for _account, changes in changed for name in changes})
+    names = sorted({name.split(".")[0] for _account, changes in changed for name in changes})
     if changed:
         Account.objects.bulk_update(
             [account for account, _changes in changed], [*names, "updated_at"], batch_size=BATCH
@@ -191,4 +212,5 @@ def _write_accounts(
 
 
 def _values(account: Account) -> dict[str, Any]:
-    return {name: getattr(account, f"{name}_id" if name == "owner" else name) for name in FIELDS}
+    values = {name: getattr(account, f"{name}_id" if name == "owner" else name) for name in FIELDS}
+    return values | {f"{PREFIX}{key}": value for key, value in account.attributes.items()}

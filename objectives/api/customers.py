@@ -40,6 +40,7 @@ class AccountQuery(Query):
     value_min = DecimalField(required=False, help_text="Percent, inclusive.")
     value_max = DecimalField(required=False, help_text="Percent, inclusive.")
     renewal_before = DateField(required=False)
+    in_segment = serializers.CharField(required=False, help_text="Id of a saved segment.")
     archived = QueryFlagField(required=False, help_text="The archived ones instead.")
 
 

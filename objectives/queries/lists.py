@@ -6,7 +6,7 @@ Names and spelling are those of the API, so that an address of one is an address
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -15,8 +15,10 @@ from typing import Any, Final, Self
 from django.db.models import Q, QuerySet
 
 from accounts.models import Account, Segment
-from accounts.stages import Stage, contract_age
+from accounts.stages import Stage
 from objectives.models import Standing
+from objectives.queries.segments import ChosenSegment, condition, find_segment
+from objectives.queries.stages import in_stage
 from objectives.status import STATUS_ORDER, Status
 from valuerealization.common.keyset import Ordering, Region
 from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
@@ -29,6 +31,7 @@ DEFAULT_ORDERING: Final = "worst"
 _STATUSES: Final = (*(status.value for status in STATUS_ORDER), NONE)
 _MAX_TEXT: Final = 200
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -59,7 +62,7 @@ class AccountFilter:
     """Which accounts a list shows; without arguments every one that is not archived.
 
     Shape: values within one field are alternatives, fields narrow each other down. `value_min` and `value_max` are
-           inclusive; `renewal_before` is not.
+           inclusive; `renewal_before` is not. `in_segment` is a saved segment, `segment` the size class.
     Units: value in percent, compared as stored.
     """
 
@@ -72,11 +75,12 @@ class AccountFilter:
     value_min: Decimal | None = None
     value_max: Decimal | None = None
     renewal_before: date | None = None
+    in_segment: ChosenSegment | None = None
     archived: bool = False
 
     @classmethod
     def parse(cls, parameters: Mapping[str, Any]) -> tuple[Self, tuple[ParameterError, ...]]:
-        """Read a filter from the parameters of an address.
+        """Read a filter from the parameters of an address: no query, or two with a saved segment.
 
         Shape: the filter of every parameter that can be read, and an error for each that cannot: a page shows both,
                the API refuses. Parameters of other names are not looked at; `status` may be repeated or hold commas.
@@ -92,6 +96,7 @@ class AccountFilter:
             value_min=reader.number("value_min"),
             value_max=reader.number("value_max"),
             renewal_before=reader.day("renewal_before"),
+            in_segment=reader.segment("in_segment"),
             archived=reader.choice("archived", ("true", "false")) == "true",
         )
         if found.value_min is not None and found.value_max is not None and found.value_min > found.value_max:
@@ -116,6 +121,7 @@ class AccountFilter:
             "value_min": [_plain(self.value_min)],
             "value_max": [_plain(self.value_max)],
             "renewal_before": [self.renewal_before.isoformat() if self.renewal_before else ""],
+            "in_segment": [str(self.in_segment.pk) if self.in_segment else ""],
             "archived": ["true" if self.archived else ""],
         }
         return {name: values for name, values in written.items() if any(values)}
@@ -152,13 +158,15 @@ def standings(wanted: AccountFilter, *, live: bool, on: date) -> QuerySet[Standi
     if wanted.industry:
         rows = rows.filter(account__industry__iexact=wanted.industry)
     if wanted.stage:
-        rows = rows.filter(_in_stage(Stage(wanted.stage), on=on))
+        rows = rows.filter(in_stage(Stage(wanted.stage), on=on))
     if wanted.value_min is not None:
         rows = rows.filter(**{f"{value}__gte": wanted.value_min})
     if wanted.value_max is not None:
         rows = rows.filter(**{f"{value}__lte": wanted.value_max})
     if wanted.renewal_before is not None:
         rows = rows.filter(renewal_key__lt=wanted.renewal_before)
+    if wanted.in_segment is not None:
+        rows = rows.filter(condition(wanted.in_segment.rule, on=on, live=live))
     return rows
 
 
@@ -202,16 +210,6 @@ def _present_first(column: str) -> tuple[Region, ...]:
 _ORDERINGS: Final = MappingProxyType(
     {(live, name): _build_ordering(name, live=live) for live in (True, False) for name in ORDERINGS}
 )
-
-
-def _in_stage(stage: Stage, *, on: date) -> Q:
-    least, most = contract_age(stage)
-    condition = Q()
-    if most is not None:
-        condition &= Q(account__contract_signed_on__gte=on - timedelta(days=most))
-    if least is not None:
-        condition &= Q(account__contract_signed_on__lte=on - timedelta(days=least))
-    return condition | Q(account__contract_signed_on=None) if stage is Stage.ALIGNMENT else condition
 
 
 def _plain(value: Decimal | None) -> str:
@@ -262,6 +260,15 @@ class _Reader:
             self.refuse(name, "invalid_choice", f"Choose one of {', '.join(allowed)}.")
             return ""
         return text
+
+    def segment(self, name: str) -> ChosenSegment | None:
+        text = self.text(name)
+        if not text:
+            return None
+        found = find_segment(int(text)) if _ID.fullmatch(text) else None
+        if found is None:
+            self.refuse(name, "not_found", "There is no such segment, or it is archived.")
+        return found
 
     def number(self, name: str) -> Decimal | None:
         text = self.text(name)

@@ -33,6 +33,7 @@ PARAMETER_NAMES: Final = {
     "value_min": "Lowest value",
     "value_max": "Highest value",
     "renewal_before": "Renewal before",
+    "in_segment": "In segment",
     "ordering": "Order",
     "columns": "Columns",
 }
@@ -210,6 +211,8 @@ class ListAddress:
             labels.append((f"Renewal before {day}", {"renewal_before": None}))
         if on.archived:
             labels.append(("Archived", {"archived": False}))
+        if on.in_segment is not None:
+            labels.append((f"In segment: {on.in_segment.name}", {"in_segment": None}))
         return [
             Chip(label, replace(self, filter=replace(on, **change), cursor=None)._written())  # type: ignore[arg-type]
             for label, change in labels

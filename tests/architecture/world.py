@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from django.contrib.auth.models import Group, Permission
 
-from accounts.models import Account, ApiKey, User
+from accounts.models import Account, ApiKey, Attribute, Contact, SavedSegment, TeamMember, User
+from accounts.services.attributes import create_attribute
+from accounts.services.contacts import add_team_member, create_contact
 from accounts.services.keys import create_api_key
 from objectives.models import (
     Metric,
@@ -18,7 +20,7 @@ from objectives.models import (
     TickRun,
     WeekRollup,
 )
-from tests.factories import make_account, make_metric, make_objective, make_user, record
+from tests.factories import make_account, make_metric, make_objective, make_segment, make_user, record
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry, AuditProof, AuditSeal, IdempotencyRecord
 
@@ -42,6 +44,10 @@ class World:
     manual: Objective
     followed: Objective
     snapshot: Snapshot
+    contact: Contact
+    member: TeamMember
+    attribute: Attribute
+    segment: SavedSegment
     read_key: str
     write_key: str
 
@@ -73,6 +79,12 @@ def make_world() -> World:
         snapshot=snapshot, objective=shared, revision=1, completion_type="value", kind="value", baseline=0, target=100,
         current=40, completion=40, weight=1, show_in_portal=True,
     )  # fmt: skip
+    contact = create_contact(
+        account=account, by=SYSTEM, name="Con Tact", email="con@example.com", roles=["champion"], external_id="P-1"
+    )
+    member = add_team_member(account=account, user=other, role="account_executive", by=SYSTEM)
+    attribute = create_attribute(by=SYSTEM, key="plan", name="Plan", type="text")
+    segment = make_segment({"all": [{"field": "arr", "op": "above", "value": 10}]}, name="Big", created_by=owner)
     restatement = Restatement.objects.create(
         account=account, from_week=SUNDAY, to_week=SUNDAY, reason="Late history", requested_by="System"
     )
@@ -94,5 +106,6 @@ def make_world() -> World:
     assert ApiKey.objects.count() == 2
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
+        contact, member, attribute, segment,
         keys["read"], keys["write"],
     )  # fmt: skip

@@ -78,7 +78,8 @@ def request_id() -> str:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """List the fields whose value differs, each as [before, after]."""
-    return {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+    names = [*after, *(name for name in before if name not in after)]
+    return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
 
 
 def _jsonable(details: Mapping[str, Any]) -> Any:
