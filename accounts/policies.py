@@ -34,3 +34,8 @@ def check_can_edit_account(user: User, account: Account) -> None:
         raise PermissionDenied(
             f"{account.name} is assigned to {account.owner or 'nobody'}. Ask its owner or a leader to change it."
         )
+
+
+def can_read_audit(user: User) -> bool:
+    """Leaders and administrators read the audit log."""
+    return user.is_authenticated and user.is_active and user.is_leader

@@ -1,5 +1,6 @@
 """Audit entries in words, for people who never see a field name."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,15 @@ _VERBS: Final = {
     "account.updated": "changed the account",
     "account.archived": "archived the account",
     "account.restored": "restored the account",
+    "account.exported": "exported the account",
+    "api_key.created": "made the API key",
+    "api_key.updated": "changed the API key",
+    "api_key.revoked": "revoked the API key",
+    "metric.created": "defined the metric",
+    "metric.updated": "changed the metric",
+    "user.created": "added",
+    "user.updated": "changed",
+    "person.erased": "erased",
     "objective.created": "added the objective",
     "objective.updated": "changed",
     "objective.archived": "archived the objective",
@@ -64,6 +74,26 @@ class Sentence:
     note: str = ""
 
 
+def verb_of(action: str) -> str:
+    """Say an action in words: `objective.updated` is “changed”."""
+    return _VERBS.get(action) or action.replace(".", " ").replace("_", " ")
+
+
+def label_of(field: str) -> str:
+    """Name a field as people know it."""
+    return _LABELS.get(field, field.replace("_", " "))
+
+
+def shown_plainly(value: Any) -> str:
+    """Write a value of a field that nothing more is known about."""
+    if value in (None, "", [], {}):
+        return _NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
+
+
 def sentences(entries: Sequence[AuditEntry], *, account: Account, today: date) -> dict[int, Sentence]:
     """Put audit entries of one account into words: one query each for the people, metrics and objectives they name."""
     names = _Names(entries, account=account, today=today)
@@ -72,7 +102,7 @@ def sentences(entries: Sequence[AuditEntry], *, account: Account, today: date) -
 
 def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
     details = entry.details
-    verb = _VERBS.get(entry.action) or entry.action.replace(".", " ").replace("_", " ")
+    verb = verb_of(entry.action)
     is_objective = entry.subject_type == Objective._meta.label_lower
     title = entry.subject_label if is_objective else ""
     if entry.action == "readings.recorded":
@@ -95,7 +125,7 @@ def _changes(details: dict[str, Any], names: "_Names", objective: Objective | No
     for field, pair in details.items():
         if isinstance(pair, list):
             before, after = (names.shown(field, value, objective) for value in pair)
-            yield Change(_LABELS.get(field, field.replace("_", " ")), before, after)
+            yield Change(label_of(field), before, after)
 
 
 class _Names:
@@ -135,10 +165,7 @@ class _Names:
                 return to_plain(Decimal(value))
             case _ if field.endswith("_on"):
                 return format_day(date.fromisoformat(value), self.today)
-        if isinstance(value, bool):
-            return "yes" if value else "no"
-        text = str(value)
-        return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
+        return shown_plainly(value)
 
 
 def _named(entries: Iterable[AuditEntry], field: str) -> set[int]:

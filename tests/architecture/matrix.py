@@ -22,6 +22,7 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 EVERYBODY = ["o", "o", "o", "o", "o", "o", "o"]
 TEAM      = ["s", "o", "o", "o", "o", "s", "s"]
 OWN       = ["s", "o", "3", "o", "o", "s", "s"]
+LEADERS   = ["s", "3", "3", "o", "o", "s", "s"]
 READ      = ["1", "o", "o", "o", "o", "o", "o"]
 WRITE     = ["1", "3", "3", "3", "3", "3", "o"]
 NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
@@ -77,6 +78,8 @@ MATRIX: Final = {
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,
+    "audit_log": {"GET": LEADERS},
+    "audit_export": {"GET": LEADERS},
     "search": _PAGE,
     # API
     "api/customers": _LIST,

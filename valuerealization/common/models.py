@@ -52,6 +52,8 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["account_id", "-id"], name="common_auditentry_account"),
             models.Index(fields=["subject_type", "subject_id", "-id"], name="common_auditentry_subject"),
+            models.Index(fields=["actor_kind", "actor_id", "-id"], name="common_auditentry_actor"),
+            models.Index(fields=["action", "-id"], name="common_auditentry_action"),
             # The order in which entries are sealed.
             models.Index(fields=["transaction_id", "id"], name="common_auditentry_sealing"),
         ]
