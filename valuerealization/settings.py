@@ -17,6 +17,7 @@ import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.templatetags.static import static
 
 django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Account]` and the like mean something at run time
 
@@ -103,7 +104,9 @@ INSTALLED_APPS = [
     "objectives",
     "portfolio",
     "portal",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "valuerealization.common.apps.ProductAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -330,6 +333,27 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+
+# --- Admin ---
+
+_ACCENT = {
+    "50": "#f1f8f9", "100": "#e4f0f2", "200": "#c3dfe4", "300": "#92d6e2", "400": "#6fc4d3", "500": "#5fb3c3",
+    "600": "#0f5a6b", "700": "#0a4553", "800": "#14313a", "900": "#10262d", "950": "#0b1a1f",
+}  # fmt: skip
+UNFOLD: dict[str, Any] = {
+    "SITE_SUBHEADER": VR_ORGANISATION,
+    "SITE_SYMBOL": "monitoring",
+    "SITE_ICON": lambda _request: static("img/favicon.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/favicon.svg")},
+    ],
+    "STYLES": [lambda _request: static("css/admin.css")],
+    "SHOW_LANGUAGES": False,
+    "COLORS": {"primary": _ACCENT},
+    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "DASHBOARD_CALLBACK": "portfolio.admin.dashboard",
+}
 
 
 # --- Transport and content security ---

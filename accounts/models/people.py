@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import Permission, PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -93,12 +93,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.role in (Role.LEADER, Role.ADMIN)
 
     def has_perm(self, perm: str, obj: object | None = None) -> bool:  # noqa: ARG002
-        """Give administrators every permission of the Django admin, and nobody else any: the role decides."""
-        return self.is_staff
+        """Tell what the role may do in the Django admin; the table is in `accounts/services/roles.py`."""
+        return self.is_staff and perm in self._role_permissions()
 
-    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
-        """Show administrators every app of the Django admin."""
-        return self.is_staff
+    def has_module_perms(self, app_label: str) -> bool:
+        """Show the apps of the Django admin in which the role may do something."""
+        return self.is_staff and any(perm.startswith(f"{app_label}.") for perm in self._role_permissions())
+
+    def _role_permissions(self) -> frozenset[str]:
+        """Read what the role may do, once for each request: a request has its own copy of the person."""
+        known: dict[str, frozenset[str]] = self.__dict__.setdefault("_permissions_by_role", {})
+        if self.role not in known:
+            rows = Permission.objects.filter(group__name=Role(self.role).label)
+            known[self.role] = frozenset(
+                f"{app}.{codename}" for app, codename in rows.values_list("content_type__app_label", "codename")
+            )
+        return known[self.role]
 
     def get_short_name(self) -> str:
         return self.name.split(" ")[0] if self.name else self.email

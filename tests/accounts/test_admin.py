@@ -87,7 +87,9 @@ def test_account_is_refused_beside_the_field(client: Client, admin: User, typed:
 def test_accounts_are_archived_and_restored_from_the_list(client: Client, admin: User) -> None:
     account = make_account()
     for action, is_archived in (("archive", True), ("archive", True), ("restore", False)):
-        client.post(address("account", "changelist"), {"action": action, "_selected_action": account.pk})
+        client.post(
+            address("account", "changelist"), {"action": action, "_selected_action": account.pk, "confirmed": "yes"}
+        )
         account.refresh_from_db()
         assert (account.archived_at is not None) == is_archived
     actions = AuditEntry.objects.filter(account_id=account.pk).order_by("pk").values_list("action", flat=True)
@@ -134,7 +136,7 @@ def test_somebody_new_is_sent_a_link(client: Client, admin: User) -> None:
 def test_link_is_sent_again_from_the_list_to_active_people_only(client: Client, admin: User) -> None:
     active = make_user(password="violet-harbour-lantern")
     gone = make_user(is_active=False)
-    chosen = {"action": "send_password_links", "_selected_action": [active.pk, gone.pk]}
+    chosen = {"action": "send_password_links", "_selected_action": [active.pk, gone.pk], "confirmed": "yes"}
     response = client.post(address("user", "changelist"), chosen, follow=True)
     assert [message.to for message in mail.outbox] == [[active.email]]
     assert "Somebody, probably you, asked for a new password" in mail.outbox[0].body
@@ -243,7 +245,7 @@ def test_key_is_limited_and_revoked_for_good(client: Client, admin: User) -> Non
     assert (key.scope, str(key.expiry_date)) == ("read", "2030-01-01 00:00:00+00:00")
     assert AuditEntry.objects.get(action="api_key.updated").details["scope"] == ["write", "read"]
 
-    client.post(address("apikey", "changelist"), {"action": "revoke", "_selected_action": key.pk})
+    client.post(address("apikey", "changelist"), {"action": "revoke", "_selected_action": key.pk, "confirmed": "yes"})
     assert not ApiKey.objects.is_valid(secret.removeprefix("vr_"))
     assert AuditEntry.objects.get(action="api_key.revoked").details == {"revoked": [False, True]}
     assert client.post(url, {"name": "CRM", "scope": "read"}).status_code == 403

@@ -10,6 +10,7 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.test import Client
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 READ_ONLY = {
+    "auth.group", "axes.accesslog", "axes.accessfailurelog",
     "common.auditentry", "objectives.reading", "objectives.snapshot", "objectives.standing", "objectives.weekrollup",
     "objectives.restatement", "objectives.replacedsnapshot", "objectives.tickrun",
 }  # fmt: skip
@@ -54,6 +56,11 @@ def sign_in(client: Client, role: str) -> User:
 
 def address(model: type[models.Model], page: str, *arguments: Any) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=arguments)
+
+
+def newest(model: type[models.Model]) -> models.Model | None:
+    rows = model._default_manager.order_by("pk")
+    return rows.filter(name="Administrator").first() if model is Group else rows.last()
 
 
 def add_records(first: int, last: int) -> None:
@@ -102,7 +109,7 @@ def test_every_page_opens_for_an_administrator(client: Client) -> None:
     sign_in(client, "admin")
     add_records(1, 1)
     for model in MODELS:
-        row = model._default_manager.order_by("pk").last()
+        row = newest(model)
         assert row is not None, f"the test made no {by_label(model)}"
         site = admin.site._registry[model]
         listed = client.get(address(model, "changelist"))
@@ -135,7 +142,7 @@ def test_changelists_cost_the_same_for_one_row_and_for_thirty(client: Client) ->
     assert {label: queries for label, (_, queries) in many.items()} == {
         label: queries for label, (_, queries) in few.items()
     }
-    assert min(many[label][0] - few[label][0] for label in few) >= 29
+    assert min(many[label][0] - few[label][0] for label in few if label != "auth.group") >= 29
     assert max(queries for _, queries in few.values()) <= 10
 
 
@@ -155,14 +162,14 @@ def test_visitors_are_sent_to_the_one_sign_in_page(client: Client) -> None:
     assert client.post(reverse("admin:login"), {"username": "a", "password": "b"}).status_code == 302
 
 
-def test_index_lists_the_whole_product_and_no_groups(client: Client) -> None:
+def test_index_lists_the_whole_product(client: Client) -> None:
     sign_in(client, "admin")
     response = client.get(reverse("admin:index"))
     shown = {model["object_name"] for app in response.context["app_list"] for model in app["models"]}
     assert shown == {model._meta.object_name for model in MODELS}
     assert {"Account", "User", "ApiKey", "Metric", "Objective", "Snapshot", "AuditEntry", "PeriodicTask"} <= shown
-    assert {"Group", "APIKey", "EmailAddress"} & shown == set()
-    assert f"{settings.VR_ORGANISATION} administration" in response.content.decode()
+    assert {"APIKey", "EmailAddress"} & shown == set()
+    assert settings.VR_ORGANISATION in response.content.decode()
 
 
 @pytest.mark.parametrize("role", ["csm", "leader"])
@@ -186,7 +193,7 @@ def test_what_nobody_edits_is_read_only(client: Client) -> None:
     sign_in(client, "admin")
     add_records(1, 1)
     for model in MODELS:
-        row = model._default_manager.order_by("pk").first()
+        row = newest(model)
         assert row is not None
         if model._meta.app_label in {"accounts", "objectives", "common"}:
             assert client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403, by_label(model)

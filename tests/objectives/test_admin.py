@@ -160,7 +160,9 @@ def test_objectives_are_archived_and_restored_from_the_list(client: Client, admi
     objective = make_objective(account)
     record(objective, 40)
     for action, score in (("archive", None), ("archive", None), ("restore", Decimal(40))):
-        client.post(address("objective", "changelist"), {"action": action, "_selected_action": objective.pk})
+        client.post(
+            address("objective", "changelist"), {"action": action, "_selected_action": objective.pk, "confirmed": "yes"}
+        )
         account.standing.refresh_from_db()
         assert account.standing.value_delivered == score
     actions = AuditEntry.objects.filter(subject_type="objectives.objective").order_by("pk")

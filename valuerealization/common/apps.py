@@ -1,6 +1,7 @@
 """Kernel shared by every app: audit log, database roles, units, charts, problems."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.core import checks
 from django.db.backends.signals import connection_created
 
@@ -16,3 +17,10 @@ class CommonConfig(AppConfig):
 
         checks.register(check_application_role, checks.Tags.database)
         connection_created.connect(refuse_dangerous_role, dispatch_uid="common.refuse_dangerous_role")
+
+
+class ProductAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with our site."""
+
+    default = False
+    default_site = "valuerealization.common.admin_site.ProductSite"

@@ -1,0 +1,38 @@
+"""What the pages of the admin share, and the pages of what belongs to no app: audit log, schedules, sign-ins.
+
+What an administrator changes goes through the services that everything else calls, so the rules hold and the audit
+entry is written; what nobody edits is shown read only.
+"""
+
+from valuerealization.common.admin import access, schedules
+from valuerealization.common.admin.audit import AuditEntryAdmin, SubjectFilter
+from valuerealization.common.admin.base import (
+    LedgerAdmin,
+    ModelAdmin,
+    NewestPaginator,
+    ReadOnlyMixin,
+    RefusableForm,
+    ServiceAdmin,
+    TabularInline,
+    actor,
+    number,
+)
+from valuerealization.common.admin.bulk import ReasonForm, confirmed
+
+__all__ = [
+    "AuditEntryAdmin",
+    "LedgerAdmin",
+    "ModelAdmin",
+    "NewestPaginator",
+    "ReadOnlyMixin",
+    "ReasonForm",
+    "RefusableForm",
+    "ServiceAdmin",
+    "SubjectFilter",
+    "TabularInline",
+    "access",
+    "actor",
+    "confirmed",
+    "number",
+    "schedules",
+]
