@@ -95,8 +95,9 @@ def test_pure_module_has_no_clock_and_no_input(path: Path) -> None:
 def test_only_entry_points_read_the_clock() -> None:
     """Everything below is told the instant: `at=`, `on=`."""
     entry = re.compile(
-        r"(accounts|objectives|portfolio|portal)/((views|api)(/\w+)?\.py|admin\.py|tasks\.py|management/.*)"
-        r"|valuerealization/(supervisor|embedded/\w+)\.py|valuerealization/common/(api/\w+\.py|tasks\.py|management/.*)"
+        r"(accounts|objectives|portfolio|portal)/((views|api|admin)(/\w+)?\.py|tasks\.py|management/.*)"
+        r"|valuerealization/(supervisor|embedded/\w+)\.py"
+        r"|valuerealization/common/((api|admin)/\w+\.py|tasks\.py|management/.*)"
     )
     readers = {
         name(path)
