@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -46,12 +46,18 @@ class AccountRowsRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SavedRows:
-    """What became of the rows."""
+    """What became of the rows.
+
+    Shape:  `changes` holds, by primary key, each changed field as [before, after]; None for a row that was added.
+            `reading_ids` are those that came with the rows.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     touched: frozenset[str] = frozenset()  # external ids of those added or changed
+    changes: Mapping[int, Mapping[str, Sequence[Any]] | None] = field(default_factory=dict)
+    reading_ids: Sequence[int] = ()
 
 
 def create_account(*, by: Actor, is_demo: bool = False, **fields: Any) -> Account:
@@ -126,7 +132,8 @@ def save_accounts(*, rows: Sequence[AccountRow], by: Actor, at: datetime) -> Sav
             raise AccountRowsRefused(errors)
         _write_accounts(new, changed, by=by)
     touched = frozenset(str(account.external_id) for account in (*new, *(each for each, _changes in changed)))
-    return SavedRows(len(new), len(changed), len(rows) - len(new) - len(changed), touched)
+    done = {account.pk: None for account in new} | {account.pk: changes for account, changes in changed}
+    return SavedRows(len(new), len(changed), len(rows) - len(new) - len(changed), touched, done)
 
 
 def archive_account(*, account: Account, by: Actor, at: datetime) -> Account:

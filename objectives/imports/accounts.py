@@ -1,11 +1,14 @@
 """Accounts from a file, found by their external id."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from accounts.models import Account, Segment
 from accounts.services.accounts import AccountRow, AccountRowsRefused, save_accounts
 from objectives.imports import cells
-from objectives.imports.report import Import, Saved, people, unique_rows
+from objectives.imports.report import Import, Saved, changes_of, people, unique_rows
+from objectives.imports.tables import LineError
+from objectives.models import ImportSubject
 
 COLUMNS: Final[dict[str, cells.Reader]] = {
     "external_id": cells.external_id,
@@ -21,6 +24,19 @@ COLUMNS: Final[dict[str, cells.Reader]] = {
     "renewal_on": cells.day,
 }
 REQUIRED: Final = ("external_id",)
+SYNONYMS: Final = {
+    "external_id": ("id", "account id", "customer id", "company id", "crm id", "account number", "customer number"),
+    "name": ("account", "account name", "customer", "customer name", "company", "company name", "organisation"),
+    "timezone": ("time zone", "tz"),
+    "segment": ("tier", "size", "customer segment"),
+    "industry": ("sector", "vertical"),
+    "currency": ("currency code",),
+    "arr": ("annual recurring revenue", "annual contract value", "acv", "annual value"),
+    "owner": ("csm", "csm email", "owner email", "account owner", "customer success manager"),
+    "contract_signed_on": ("contract date", "signed", "signature date", "close date", "start date"),
+    "went_live_on": ("go live", "go live date", "live date", "launch date"),
+    "renewal_on": ("renewal", "renewal date", "contract end", "end date"),
+}
 
 _NEEDED_BY_NEW: Final = {
     "name": "Give the name of the new account.",
@@ -29,41 +45,59 @@ _NEEDED_BY_NEW: Final = {
 # An empty cell leaves these as they are: an account can't be without them.
 _NEVER_EMPTY: Final = ("name", "timezone", "currency")
 _TEXTS: Final = ("segment", "industry")
+_NOT_YOURS_TO_GIVE: Final = (
+    "Only leaders assign accounts to somebody else. Give your own address, or leave the column out."
+)
 
 
 def save(running: Import) -> Saved:
-    """Save every row, or none.
-
-    Raises: FileRefused.
-    """
+    """Save every good row, and note what is wrong with the others."""
     rows = unique_rows(running, lambda row: cells.read_cells(row, COLUMNS), key="external_id")
     owners = people(running, rows)
     ids = [values["external_id"] for _line, values in rows]
-    stored = dict(Account.objects.filter(external_id__in=ids).values_list("external_id", "owner__email"))
+    accounts = Account.objects.filter(external_id__in=ids).select_related("owner")
+    stored = {str(account.external_id): account for account in accounts}
     for line, values in rows:
-        if values["external_id"] not in stored:
-            for name, message in _NEEDED_BY_NEW.items():
-                if not values.get(name):
-                    running.refuse(line, name, message)
-        owner = owners.get((values.get("owner") or "").lower())
-        if owner and not owner.is_active and stored.get(values["external_id"]) != owner.email:
-            running.refuse(line, "owner", f"{owner.name} has left the team. Name somebody else.")
-    running.check()
-    try:
-        saved = save_accounts(
-            rows=[AccountRow(line, values["external_id"], _fields(values, owners)) for line, values in rows],
-            by=running.by,
-            at=running.at,
-        )
-    except AccountRowsRefused as error:
-        for line, name, message in error.errors:
-            running.refuse(line, name, message)
-        running.check()
-        raise
-    return Saved(len(rows), saved.created, saved.updated, saved.unchanged)
+        _check(running, line, values, stored.get(values["external_id"]), owners)
+    saved, count = running.save_good(
+        rows,
+        lambda good: save_accounts(
+            rows=[_row(running, line, values, owners, stored) for line, values in good], by=running.by, at=running.at
+        ),
+        AccountRowsRefused,
+        lambda error: [LineError(*each) for each in error.errors],
+    )
+    running.changes.extend(changes_of(ImportSubject.ACCOUNT, saved.changes))
+    return Saved(count, saved.created, saved.updated, saved.unchanged)
 
 
-def _fields(values: dict[str, Any], owners: dict[str, Any]) -> dict[str, Any]:
+def _check(
+    running: Import, line: int, values: dict[str, Any], stored: Account | None, owners: Mapping[str, Any]
+) -> None:
+    if stored is None:
+        for name, message in _NEEDED_BY_NEW.items():
+            if not values.get(name):
+                running.refuse(line, name, message)
+    elif not running.may_change(line, "external_id", stored):
+        return
+    address = (values.get("owner") or "").lower()
+    owner = owners.get(address)
+    if owner and not owner.is_active and (stored is None or stored.owner_id != owner.pk):
+        running.refuse(line, "owner", f"{owner.name} has left the team. Name somebody else.")
+    if running.editor is not None and "owner" in values and (address or stored) and owner != running.editor:
+        running.refuse(line, "owner", _NOT_YOURS_TO_GIVE)
+
+
+def _row(
+    running: Import, line: int, values: dict[str, Any], owners: Mapping[str, Any], stored: Mapping[str, Account]
+) -> AccountRow:
+    fields = _fields(values, owners)
+    if running.editor is not None and values["external_id"] not in stored:
+        fields["owner"] = running.editor  # whoever may only change their own adds their own
+    return AccountRow(line, values["external_id"], fields)
+
+
+def _fields(values: dict[str, Any], owners: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in values.items() if value is not None or name not in _NEVER_EMPTY}
     del fields["external_id"]
     for name in _TEXTS:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from objectives.imports.files import LineError, Row
+from objectives.imports.tables import BadCell, LineError, Row
 from valuerealization.common.api.values import (
     EXTERNAL,
     ValueRefused,
@@ -24,6 +24,8 @@ Reader = Callable[[str], Any]
 LONG_TEXT: Final = 10_000
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_SERIAL: Final = re.compile(r"[1-9][0-9]{4}(?:\.[0-9]+)?", re.ASCII)
+_SERIAL_START: Final = date(1899, 12, 30)
 _DECIMAL_COMMA: Final = re.compile(r"([+-]?[0-9]+),([0-9]{1,2}|[0-9]{4,6})", re.ASCII)
 _FLAGS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -33,6 +35,9 @@ def read_cells(row: Row, readers: Mapping[str, Reader]) -> tuple[dict[str, Any],
     read: dict[str, Any] = {}
     errors: list[LineError] = []
     for name, cell in row.cells.items():
+        if isinstance(cell, BadCell):
+            errors.append(LineError(row.line, name, cell.message))
+            continue
         text = cell.strip()
         try:
             read[name] = readers[name](text) if text else None
@@ -67,7 +72,23 @@ def flag(text: str) -> bool:
 
 def moment(text: str) -> datetime | date:
     """Read an instant with its offset from UTC, or a date alone."""
-    return read_date(text) if _DAY.fullmatch(text) else read_instant(text)
+    return read_date(text) if _DAY.fullmatch(text) else read_instant(_no_serial(text))
+
+
+def day(text: str) -> date:
+    """Read a date."""
+    return read_date(_no_serial(text))
+
+
+def _no_serial(text: str) -> str:
+    """Refuse the number that a spreadsheet keeps in place of a date, with the date that is meant."""
+    if not _SERIAL.fullmatch(text):
+        return text
+    meant = _SERIAL_START + timedelta(days=int(text.partition(".")[0]))
+    raise ValueRefused(
+        "spreadsheet_number",
+        f"{text} is how spreadsheets count days; it stands for {meant}. Format the column as a date and save again.",
+    )
 
 
 def reference(text: str) -> str:
@@ -95,6 +116,5 @@ def choice(choices: Collection[str]) -> Reader:
     return lambda text: read_choice(text, choices)
 
 
-day: Reader = read_date
 currency: Reader = read_currency
 external_id: Reader = read_external_id

@@ -2,11 +2,13 @@
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
+
+from objectives.imports import workbooks
+from objectives.imports.tables import MOST_COLUMNS, TOO_WIDE, FileRefused, LineError, Row, Source, Table
 
 LONGEST_LINE: Final = 1_000_000  # characters; a file without line breaks is not read whole
 LONGEST_CELL: Final = 131_072  # characters, Python's own limit
@@ -16,8 +18,7 @@ _UTF_8: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _UTF_32: Final = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _OTHER_KINDS: Final = {
-    b"PK\x03\x04": "an Excel or OpenDocument workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old or a protected Excel workbook",
     b"\x1f\x8b": "a compressed file",
     b"%PDF": "a PDF",
 }
@@ -25,70 +26,85 @@ _SEPARATOR_HINT: Final = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
 _SAVE_AS: Final = "Save it as “CSV UTF-8” and import that."
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LineError:
-    """What is wrong on a line of a file, and what to do about it; line 0 is the file as a whole, field '' the line."""
+@contextmanager
+def open_table(
+    path: Path,
+    *,
+    known: Collection[str],
+    required: Collection[str],
+    others: bool = False,
+    most: int | None = None,
+    columns: Mapping[int, str] | None = None,
+    sheet: str = "",
+) -> Iterator[Table]:
+    """Open a table with a header: comma, semicolon or tab separated values, or a sheet of an Excel workbook.
 
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}" if self.line else "file"
-        return f"{where}, {self.field}: {self.message}" if self.field else f"{where}: {self.message}"
-
-
-class FileRefused(ValueError):
-    """A file was not imported: every error by line."""
-
-    def __init__(self, errors: Collection[LineError]) -> None:
-        super().__init__("; ".join(str(error) for error in list(errors)[:3]))
-        self.errors = tuple(sorted(errors))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row by column name; `line` is the one it starts on."""
-
-    line: int
-    cells: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A file's columns, and its rows as they are read.
-
-    Shape:  rows that are no rows go to `errors`; what makes the rest unreadable ends the rows.
+    Shape:  columns of `known` in any order and case, all of `required` among them; with `others`, columns of other
+            names are passed over. `columns` says instead which column, by number from 0, is which field. At most `most`
+            rows.
+    Raises: FileRefused when it is no such file; OSError when it can't be read.
     """
-
-    columns: tuple[str, ...]
-    rows: Iterator[Row]
-    errors: list[LineError]
+    with open_source(path, known=known, sheet=sheet) as source:
+        if columns is None:
+            names = _columns(source.header, known, required, line=source.header_line, others=others)
+        else:
+            names = [columns.get(number, "") for number in range(len(source.header))]
+            if missing := [name for name in required if name not in names]:
+                raise FileRefused([LineError(source.header_line, name, "This column is missing.") for name in missing])
+        table = Table(tuple(name for name in names if name), iter(()), [])
+        table.rows = _rows(source, names, table, most)
+        yield table
 
 
 @contextmanager
-def open_table(
-    path: Path, *, known: Collection[str], required: Collection[str], others: bool = False, most: int | None = None
-) -> Iterator[Table]:
-    """Open a file of comma, semicolon or tab separated values with a header.
+def open_source(path: Path, *, known: Collection[str] = (), sheet: str = "") -> Iterator[Source]:
+    """Open a file by what it begins with: a workbook, or text.
 
-    Shape:  UTF-8 or, with a byte order mark, UTF-16; columns of `known` in any order and case, all of `required` among
-            them; with `others`, columns of other names are passed over; at most `most` rows.
-    Raises: FileRefused when it is no such file; OSError when it can't be read.
+    Raises: FileRefused, OSError.
     """
+    if is_workbook(path):
+        with workbooks.open_sheet(path, sheet) as workbook:
+            yield workbook
+        return
     encoding = _encoding(path)
     with path.open(encoding=encoding, newline="") as file:
-        errors: list[LineError] = []
-        lines = _Lines(file, path)
+        yield _Text(file, path, known)
+
+
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file begins as an archive does."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+class _Text:
+    """Separated values."""
+
+    def __init__(self, file: IO[str], path: Path, known: Collection[str]) -> None:
+        self._lines = lines = _Lines(file, path)
         try:
             first = lines.first()
             delimiter = lines.delimiter or _delimiter(first, known)
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            header = next(reader, [])
+            self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            self.header = next(self._reader, [])
         except _UNREADABLE as error:
             raise FileRefused([lines.error(error, started=1)]) from error
-        columns = _columns(header, known, required, line=lines.number, others=others)
-        yield Table(tuple(name for name in columns if name), _rows(reader, lines, columns, errors, most), errors)
+        if len(self.header) > MOST_COLUMNS:
+            raise FileRefused([LineError(lines.number, "", f"There are {len(self.header):,} columns. {TOO_WIDE}")])
+        self.header_line = lines.number
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Read each row with its line."""
+        lines, reader = self._lines, self._reader
+        while True:
+            line = lines.number + 1
+            try:
+                cells = next(reader, None)
+            except _UNREADABLE as error:
+                raise FileRefused([lines.error(error, started=line)]) from error
+            if cells is None:
+                return
+            yield line, cells
 
 
 class _LineRefused(ValueError):
@@ -164,10 +180,11 @@ def _encoding(path: Path) -> str:
 
 
 def _delimiter(line: str, known: Collection[str]) -> str:
-    """Choose the separator that finds most of the columns; the comma when none finds more."""
+    """Choose the separator that finds most of the columns, else the one that finds most cells."""
 
-    def found(delimiter: str) -> int:
-        return len({_plain(name) for name in next(csv.reader([line], delimiter=delimiter))} & _by_plain(known).keys())
+    def found(delimiter: str) -> tuple[int, int]:
+        cells = next(csv.reader([line], delimiter=delimiter))
+        return len({_plain(name) for name in cells} & _by_plain(known).keys()), len(cells)
 
     return max(DELIMITERS, key=found)
 
@@ -178,6 +195,11 @@ def _plain(name: str) -> str:
 
 def _by_plain(known: Collection[str]) -> dict[str, str]:
     return {name.lower(): name for name in known}
+
+
+def nameless(number: int) -> str:
+    """Say what to do about a column without a name; number from 1."""
+    return f"Column {number} has no name. Name it or remove it."
 
 
 def _columns(
@@ -192,7 +214,7 @@ def _columns(
                 LineError(line, name, f"There are two columns of this name, {names.index(name) + 1} and {number}.")
             )
         elif not name and not given.strip() and not others:
-            errors.append(LineError(line, "", f"Column {number} has no name. Name it or remove it."))
+            errors.append(LineError(line, "", nameless(number)))
         elif not name and not others:
             choice = ", ".join(known)
             errors.append(LineError(line, given.strip()[:80], f"There is no such column. The columns are {choice}."))
@@ -202,29 +224,32 @@ def _columns(
     return names
 
 
-def _rows(
-    reader: Iterator[list[str]], lines: _Lines, columns: list[str], errors: list[LineError], most: int | None
-) -> Iterator[Row]:
+def _rows(source: Source, columns: list[str], table: Table, most: int | None) -> Iterator[Row]:
     count = 0
+    named = [(number, name) for number, name in enumerate(columns) if name]
+    rows = source.rows()
     while True:
-        line = lines.number + 1
         try:
-            cells = next(reader, None)
-        except _UNREADABLE as error:
-            errors.append(lines.error(error, started=line))
+            found = next(rows, None)
+        except FileRefused as error:
+            table.errors.extend(error.errors)
+            table.is_whole = False
             return
-        if cells is None:
+        if found is None:
             return
-        if not any(cell.strip() for cell in cells):
+        line, cells = found
+        if not any(cells) or not any(cell.strip() for cell in cells):
             continue  # spreadsheets leave rows of nothing behind
         count += 1
         if most is not None and count > most:
-            errors.append(LineError(line, "", f"The file has more than {most:,} rows. Split it into several files."))
+            message = f"The file has more than {most:,} rows. Split it into several files."
+            table.errors.append(LineError(line, "", message))
+            table.is_whole = False
             return
         if len(cells) != len(columns):
-            errors.append(LineError(line, "", _wrong_length(len(cells), len(columns))))
+            table.errors.append(LineError(line, "", _wrong_length(len(cells), len(columns))))
             continue
-        yield Row(line, {name: cell for name, cell in zip(columns, cells, strict=True) if name})
+        yield Row(line, {name: cells[number] for number, name in named})
 
 
 def _undecodable_line(path: Path) -> int:

@@ -19,7 +19,8 @@ from accounts.models import Account
 from accounts.services.accounts import AccountRow, save_accounts
 from objectives.evidence import Origin
 from objectives.imports import cells
-from objectives.imports.files import FileRefused, LineError, Row, open_table
+from objectives.imports.files import open_table
+from objectives.imports.tables import FileRefused, LineError, Row
 from objectives.models import CompletionType, Direction, Metric, Objective
 from objectives.services.bulk import ObjectiveRow, save_objectives
 from objectives.services.metrics import create_metric

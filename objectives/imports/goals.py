@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from accounts.models import Account, User
 from objectives.imports import cells
-from objectives.imports.report import Import, Saved, people, unique_rows
-from objectives.models import CompletionType, Metric, Objective
+from objectives.imports.report import Import, Line, Saved, changes_of, people, unique_rows
+from objectives.imports.tables import LineError
+from objectives.models import CompletionType, ImportSubject, Metric, Objective
+from objectives.services.batches import reading_changes
 from objectives.services.bulk import ObjectiveRow, ObjectiveRowsRefused, save_objectives
 from valuerealization.common.units import Unit
 
@@ -29,6 +31,25 @@ COLUMNS: Final[dict[str, cells.Reader]] = {
     "show_in_portal": cells.flag,
 }
 REQUIRED: Final = ("external_id",)
+SYNONYMS: Final = {
+    "external_id": ("id", "objective id", "goal id"),
+    "customer": ("account", "account id", "customer id", "company", "company id"),
+    "title": ("objective", "goal", "name", "objective name", "goal name"),
+    "details": ("description", "notes"),
+    "completion_type": ("type", "measured by"),
+    "done": ("completed", "is done"),
+    "baseline": ("start", "start value", "from", "starting point"),
+    "current": ("current value", "now", "actual", "latest"),
+    "target": ("goal value", "target value", "to"),
+    "unit": ("unit of measure", "uom"),
+    "unit_label": ("custom unit",),
+    "metric": ("metric key", "kpi"),
+    "weight": ("importance", "weighting"),
+    "owner": ("owner email", "responsible", "csm"),
+    "started_on": ("start date", "started", "baseline date"),
+    "due_on": ("due date", "due", "target date", "deadline"),
+    "show_in_portal": ("shared", "portal", "visible to customer", "share with customer"),
+}
 
 _NEEDED_BY_NEW: Final = {
     "customer": "Name the customer of the new objective by its external id.",
@@ -42,47 +63,50 @@ _ELSEWHERE: Final = ("external_id", "customer", "current", "owner", "metric")
 
 
 def save(running: Import) -> Saved:
-    """Save every row, or none; a number in `current` that has changed is a reading observed now.
-
-    Raises: FileRefused.
-    """
+    """Save every good row, and note what is wrong with the others; a `current` that has changed is a reading now."""
     rows = unique_rows(running, lambda row: cells.read_cells(row, COLUMNS), key="external_id")
     owners = people(running, rows)
     customers = _customers(running, rows)
     metrics = _metrics(running, rows)
     ids = [values["external_id"] for _line, values in rows]
-    stored = {
-        str(each.external_id): each
-        for each in Objective.objects.filter(external_id__in=ids).select_related("owner", "metric")
-    }
+    objectives = Objective.objects.filter(external_id__in=ids)
+    stored = {str(each.external_id): each for each in objectives.select_related("account__owner", "owner", "metric")}
     for line, values in rows:
-        _check(running, line, values, stored.get(values["external_id"]), owners, metrics)
-    running.check()
-    try:
-        saved = save_objectives(
-            rows=[_row(line, values, customers, owners, metrics) for line, values in rows],
+        goal = stored.get(values["external_id"])
+        is_named = goal is not None and customers.get(values.get("customer") or "") == goal.account_id
+        if goal is None or is_named or running.may_change(line, "external_id", goal.account):
+            _check(running, line, values, goal, owners, metrics)
+    saved, count = running.save_good(
+        rows,
+        lambda good: save_objectives(
+            rows=[_row(line, values, customers, owners, metrics) for line, values in good],
             by=running.by,
             at=running.at,
-        )
-    except ObjectiveRowsRefused as error:
-        for each in error.errors:
-            running.refuse(each.index, "current" if each.field == "objective" else each.field, each.detail)
-        running.check()
-        raise
-    return Saved(len(rows), saved.created, saved.updated, saved.unchanged)
+        ),
+        ObjectiveRowsRefused,
+        lambda error: [
+            LineError(each.index, "current" if each.field == "objective" else each.field, each.detail)
+            for each in error.errors
+        ],
+    )
+    running.changes.extend(changes_of(ImportSubject.OBJECTIVE, saved.changes))
+    running.changes.extend(reading_changes(reading_ids=saved.reading_ids))
+    return Saved(count, saved.created, saved.updated, saved.unchanged)
 
 
-def _customers(running: Import, rows: list[tuple[int, dict[str, Any]]]) -> dict[str, int]:
+def _customers(running: Import, rows: list[Line]) -> dict[str, int]:
     named = [(line, values["customer"]) for line, values in rows if values.get("customer")]
-    found = Account.objects.filter(external_id__in={name for _line, name in named})
-    customers = {str(external_id): pk for external_id, pk in found.values_list("external_id", "pk")}
+    accounts = Account.objects.filter(external_id__in={name for _line, name in named}).select_related("owner")
+    found = {str(account.external_id): account for account in accounts}
     for line, name in named:
-        if name not in customers:
+        if name not in found:
             running.refuse(line, "customer", f"There is no customer with the external id {name}.")
-    return customers
+        else:
+            running.may_change(line, "customer", found[name])
+    return {name: account.pk for name, account in found.items()}
 
 
-def _metrics(running: Import, rows: list[tuple[int, dict[str, Any]]]) -> dict[str, Metric]:
+def _metrics(running: Import, rows: list[Line]) -> dict[str, Metric]:
     named = [(line, values["metric"]) for line, values in rows if values.get("metric")]
     metrics = Metric.objects.in_bulk({key for _line, key in named}, field_name="key")
     for line, key in named:

@@ -1,5 +1,20 @@
 """Tables of the objectives app, one module per subject."""
 
+from objectives.models.imports import (
+    DUE,
+    IN_EFFECT,
+    RUNNING,
+    FileFormat,
+    ImportBatch,
+    ImportBatchQuerySet,
+    ImportChange,
+    ImportChunk,
+    ImportFailure,
+    ImportKind,
+    ImportMapping,
+    ImportState,
+    ImportSubject,
+)
 from objectives.models.metrics import Confidence, Direction, Kind, Metric, MetricVersion, Reading
 from objectives.models.objectives import CompletionType, Objective, ObjectiveQuerySet, ObjectiveRevision
 from objectives.models.snapshots import (
@@ -14,9 +29,22 @@ from objectives.models.snapshots import (
 from objectives.models.standing import Standing, StandingQuerySet
 
 __all__ = [
+    "DUE",
+    "IN_EFFECT",
+    "RUNNING",
     "CompletionType",
     "Confidence",
     "Direction",
+    "FileFormat",
+    "ImportBatch",
+    "ImportBatchQuerySet",
+    "ImportChange",
+    "ImportChunk",
+    "ImportFailure",
+    "ImportKind",
+    "ImportMapping",
+    "ImportState",
+    "ImportSubject",
     "Kind",
     "Metric",
     "MetricVersion",

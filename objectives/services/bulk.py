@@ -64,6 +64,19 @@ class _Change:
         return {name: [None, value] for name, value in values if value not in (None, "")}
 
     @property
+    def effects(self) -> dict[str, list[Any]] | None:
+        """List what was written, beside the details also what followed from them; None for a new objective."""
+        if self.stored is None:
+            return None
+        effects = self.details
+        for name in ("kind", "revision", "revised_at"):
+            before, after = getattr(self.stored, name), getattr(self.objective, name)
+            if before != after:
+                is_instant = name == "revised_at"  # to the microsecond, which JSON would lose
+                effects[name] = [before.isoformat(), after.isoformat()] if is_instant else [before, after]
+        return effects
+
+    @property
     def is_revised(self) -> bool:
         return self.stored is None or definition_of(objective=self.stored) != definition_of(objective=self.objective)
 
@@ -89,11 +102,13 @@ def save_objectives(*, rows: Sequence[ObjectiveRow], by: Actor, at: datetime) ->
         created = [change for change in changes if change.stored is None]
         updated = [change for change in changes if change.stored is not None and change.details]
         _write(created, updated, by=by, at=at)
-        _follow(changes, created, updated, by=by, at=at)
+        reading_ids = _follow(changes, created, updated, by=by, at=at)
         measured = [change for change in changes if change.current is not None]
     touched = {change.row.index for several in (updated, measured) for change in several}
     touched -= {change.row.index for change in created}
-    return SavedRows(len(created), len(touched), len(rows) - len(created) - len(touched))
+    done = {change.objective.pk: change.effects for change in (*created, *updated)}
+    unchanged = len(rows) - len(created) - len(touched)
+    return SavedRows(len(created), len(touched), unchanged, changes=done, reading_ids=reading_ids)
 
 
 def _stored(rows: Sequence[ObjectiveRow]) -> dict[str, Objective]:
@@ -184,8 +199,9 @@ def _write(created: Sequence[_Change], updated: Sequence[_Change], *, by: Actor,
 
 def _follow(
     changes: Sequence[_Change], created: Sequence[_Change], updated: Sequence[_Change], *, by: Actor, at: datetime
-) -> None:
-    """Record the numbers that came with the rows, and move everything that follows from them."""
+) -> Sequence[int]:
+    """Record the numbers that came with the rows, and move everything that follows from them; gives the readings."""
+    recorded: Sequence[int] = ()
     written = (*created, *updated)
     follow_readings(objective_ids=[change.objective.pk for change in written])
     readings = [
@@ -198,7 +214,7 @@ def _follow(
     ]  # fmt: skip
     if readings:
         try:
-            record_readings(rows=readings, by=by, at=at, atomic=True)
+            recorded = record_readings(rows=readings, by=by, at=at, atomic=True).reading_ids
         except ReadingsRefused as error:
             raise ObjectiveRowsRefused(
                 [
@@ -207,3 +223,4 @@ def _follow(
                 ]
             ) from error
     refresh_standings(account_ids=sorted({change.objective.account_id for change in written}), at=at)
+    return recorded

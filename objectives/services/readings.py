@@ -73,89 +73,111 @@ class ReadingsRefused(ValueError):
         self.errors = errors
 
 
-_STAGING = """
+# Staged as it comes, then resolved into a table of its own in one go: rewriting staged rows would cost more.
+_STAGING = [
+    """
 CREATE TEMPORARY TABLE IF NOT EXISTS reading_staging (
-  idx bigint PRIMARY KEY, customer_id bigint, customer_external_id text, metric_key text, objective_id bigint,
+  idx bigint, customer_id bigint, customer_external_id text, metric_key text, objective_id bigint,
   objective_external_id text, value numeric(20, 6), observed_at timestamptz, source text, confidence text, note text,
-  external_id text, account_id bigint, metric_id bigint, metric_version int, field text, code text
-) ON COMMIT DELETE ROWS
-"""
+  external_id text, code text
+) ON COMMIT DELETE ROWS""",
+    """
+CREATE TEMPORARY TABLE IF NOT EXISTS reading_resolved (
+  idx bigint, account_id bigint, metric_id bigint, metric_version int, objective_id bigint, value numeric(20, 6),
+  observed_at timestamptz, source text, confidence text, note text, external_id text, field text, code text
+) ON COMMIT DELETE ROWS""",
+    "DELETE FROM reading_staging",
+    "DELETE FROM reading_resolved",
+]
 _COLUMNS = (
     "idx", "customer_id", "customer_external_id", "metric_key", "objective_id", "objective_external_id", "value",
-    "observed_at", "source", "confidence", "note", "external_id", "field", "code",
+    "observed_at", "source", "confidence", "note", "external_id", "code",
 )  # fmt: skip
 
-_RESOLVE = [
-    (
-        "UPDATE reading_staging s SET account_id = a.id FROM accounts_account a"
-        " WHERE a.id = s.customer_id OR a.external_id = s.customer_external_id"
-    ),
-    (
-        "UPDATE reading_staging s SET field = 'customer', code = 'not_found'"
-        " WHERE account_id IS NULL AND (customer_id IS NOT NULL OR customer_external_id IS NOT NULL)"
-    ),
-    (
-        "UPDATE reading_staging s SET objective_id = o.id FROM objectives_objective o"
-        " WHERE o.external_id = s.objective_external_id"
-    ),
-    """
-UPDATE reading_staging s SET
-  account_id = o.account_id,
-  field = COALESCE(s.field, CASE WHEN o.id IS NULL OR s.account_id <> o.account_id THEN 'objective' END),
-  code = COALESCE(s.code, CASE WHEN o.id IS NULL THEN 'not_found' WHEN s.account_id <> o.account_id
-    THEN 'other_customer' END)
-FROM reading_staging x LEFT JOIN objectives_objective o ON o.id = x.objective_id
-WHERE x.idx = s.idx AND (s.objective_id IS NOT NULL OR s.objective_external_id IS NOT NULL)""",
-    (
-        "UPDATE reading_staging s SET metric_id = m.id, metric_version = m.version FROM objectives_metric m"
-        " WHERE m.key = s.metric_key"
-    ),
-    (
-        "UPDATE reading_staging s SET field = 'metric', code = 'not_found'"
-        " WHERE code IS NULL AND metric_id IS NULL AND metric_key IS NOT NULL"
-    ),
-]
+_RESOLVE = f"""
+INSERT INTO reading_resolved
+SELECT idx, account_id, metric_id, metric_version, objective_id, value, observed_at, source, confidence, note,
+  external_id, split_part(reason, ' ', 1), NULLIF(split_part(reason, ' ', 2), '')
+FROM (
+  SELECT s.idx, COALESCE(o.account_id, a.id) AS account_id, m.id AS metric_id, m.version AS metric_version,
+    o.id AS objective_id, s.value, COALESCE(s.observed_at, %(at)s) AS observed_at, s.source, s.confidence, s.note,
+    s.external_id, CASE
+      WHEN a.id IS NULL AND (s.customer_id IS NOT NULL OR s.customer_external_id IS NOT NULL) THEN 'customer not_found'
+      WHEN s.code IS NOT NULL THEN 'value ' || s.code
+      WHEN o.id IS NULL AND (s.objective_id IS NOT NULL OR s.objective_external_id IS NOT NULL)
+        THEN 'objective not_found'
+      WHEN o.account_id <> a.id THEN 'objective other_customer'
+      WHEN m.id IS NULL AND s.metric_key IS NOT NULL THEN 'metric not_found'
+      WHEN s.observed_at > greatest(value_now(), %(at)s) + interval '{FUTURE_TOLERANCE}' THEN 'observed_at in_future'
+      WHEN s.observed_at < '{EARLIEST}' THEN 'observed_at out_of_range'
+    END AS reason
+  FROM reading_staging s
+  {{joins}}
+  LEFT JOIN objectives_metric m ON m.key = s.metric_key
+) resolved
+"""
+# One table found by two kinds of names: only the kind that is used is looked for.
+_BY_ID = """
+  LEFT JOIN accounts_account a ON a.id = s.customer_id
+  LEFT JOIN objectives_objective o ON o.id = s.objective_id"""
+_BY_EXTERNAL_ID = """
+  LEFT JOIN accounts_account a ON a.external_id = s.customer_external_id
+  LEFT JOIN objectives_objective o ON o.external_id = s.objective_external_id"""
+_BY_EITHER = """
+  LEFT JOIN accounts_account ai ON ai.id = s.customer_id
+  LEFT JOIN accounts_account ax ON ax.external_id = s.customer_external_id
+  LEFT JOIN objectives_objective oi ON oi.id = s.objective_id
+  LEFT JOIN objectives_objective ox ON ox.external_id = s.objective_external_id
+  CROSS JOIN LATERAL (SELECT COALESCE(ai.id, ax.id) AS id) a
+  CROSS JOIN LATERAL (SELECT COALESCE(oi.id, ox.id) AS id, COALESCE(oi.account_id, ox.account_id) AS account_id) o"""
+
+_NAMED_BY = """
+SELECT count(customer_id) + count(objective_id), count(customer_external_id) + count(objective_external_id)
+FROM reading_staging
+"""
 
 _LOCK = """
 SELECT a.id FROM accounts_account a
-WHERE a.id IN (SELECT account_id FROM reading_staging WHERE code IS NULL)
+WHERE a.id IN (SELECT account_id FROM reading_resolved WHERE code IS NULL)
 ORDER BY a.id FOR NO KEY UPDATE
 """
 
 # With the locks held, so that nothing changes between check and insert.
 _CHECK = [
-    (
-        "UPDATE reading_staging s SET field = 'customer', code = 'archived' FROM accounts_account a"
-        " WHERE s.code IS NULL AND a.id = s.account_id AND a.archived_at IS NOT NULL"
-    ),
     """
-UPDATE reading_staging s SET field = 'objective',
+UPDATE reading_resolved s SET field = 'customer',
+  code = CASE WHEN a.archived_at IS NOT NULL THEN 'archived' ELSE 'not_yours' END
+FROM accounts_account a
+WHERE s.code IS NULL AND a.id = s.account_id
+  AND (a.archived_at IS NOT NULL OR (%(editor)s::bigint IS NOT NULL AND a.owner_id IS DISTINCT FROM %(editor)s))""",
+    """
+UPDATE reading_resolved s SET field = 'objective',
   code = CASE WHEN o.archived_at IS NOT NULL THEN 'archived' ELSE 'not_value_based' END
 FROM objectives_objective o
 WHERE s.code IS NULL AND o.id = s.objective_id AND (o.archived_at IS NOT NULL OR o.completion_type <> 'value')""",
-    "UPDATE reading_staging SET observed_at = %(at)s WHERE observed_at IS NULL",
-    (
-        "UPDATE reading_staging SET field = 'observed_at', code = 'in_future' WHERE code IS NULL"
-        f" AND observed_at > greatest(value_now(), %(at)s) + interval '{FUTURE_TOLERANCE}'"
-    ),
-    (
-        "UPDATE reading_staging SET field = 'observed_at', code = 'out_of_range' WHERE code IS NULL"
-        f" AND observed_at < '{EARLIEST}'"
-    ),
     """
-UPDATE reading_staging s SET field = 'value', code = 'no_progress_yet'
+UPDATE reading_resolved s SET field = 'value', code = 'no_progress_yet'
 FROM objectives_objective o
 WHERE s.code IS NULL AND o.id = s.objective_id AND o.measured_at IS NULL AND s.value = o.baseline
-  AND NOT EXISTS (SELECT FROM reading_staging earlier WHERE earlier.objective_id = s.objective_id
+  AND NOT EXISTS (SELECT FROM reading_resolved earlier WHERE earlier.objective_id = s.objective_id
     AND earlier.idx < s.idx AND earlier.code IS NULL AND earlier.value <> o.baseline)""",
 ]
+_CONTRADICTIONS = """
+UPDATE reading_resolved s SET field = 'value', code = 'contradiction:' || x.first
+FROM (
+  SELECT idx, value, first_value(idx) OVER same AS first, first_value(value) OVER same AS first_value
+  FROM reading_resolved WHERE code IS NULL
+  WINDOW same AS (PARTITION BY account_id, metric_id, objective_id, observed_at, source ORDER BY idx)
+) x
+WHERE x.idx = s.idx AND x.value <> x.first_value
+"""
 
 # Within one key (subject, observed_at, source) a row is new only if its value differs from the one before it.
 _INSERT = """
 WITH chained AS (
   SELECT s.*, lag(s.value) OVER (
     PARTITION BY s.account_id, s.metric_id, s.objective_id, s.observed_at, s.source ORDER BY s.idx) AS before
-  FROM reading_staging s WHERE s.code IS NULL
+  FROM reading_resolved s WHERE s.code IS NULL
 ), compared AS (
   SELECT c.*, COALESCE(c.before, stored.value) AS standing
   FROM chained c LEFT JOIN LATERAL (
@@ -182,33 +204,40 @@ WITH chained AS (
   SELECT count(*) FILTER (WHERE standing IS NULL) AS created,
     count(*) FILTER (WHERE standing = value) AS unchanged,
     count(*) FILTER (WHERE standing <> value) AS superseded FROM compared
+), subjects AS (
+  SELECT account_id, metric_id, objective_id, min(observed_at) AS first_observed_at, count(*) AS readings,
+    min(id) AS first_id, max(id) AS last_id
+  FROM inserted GROUP BY account_id, metric_id, objective_id
 ), touched AS (
-  SELECT o.id, min(i.observed_at) AS first_observed_at
-  FROM inserted i JOIN objectives_objective o
-    ON o.id = i.objective_id OR (o.account_id = i.account_id AND o.metric_id = i.metric_id AND o.archived_at IS NULL)
-  GROUP BY o.id
+  SELECT id, min(first_observed_at) AS first_observed_at FROM (
+    SELECT objective_id AS id, first_observed_at FROM subjects WHERE objective_id IS NOT NULL
+    UNION ALL
+    SELECT o.id, s.first_observed_at FROM subjects s JOIN objectives_objective o
+      ON o.account_id = s.account_id AND o.metric_id = s.metric_id AND o.archived_at IS NULL
+  ) each GROUP BY id
+), logged AS (
+  INSERT INTO common_auditentry (actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
+    subject_id, subject_label, details)
+  SELECT %(kind)s, %(actor)s, %(by)s, %(request)s, 'readings.recorded', s.account_id, 'accounts.account', s.account_id,
+    a.name, jsonb_build_object('count', s.readings, 'first_reading', s.first_id, 'last_reading', s.last_id)
+  FROM (
+    SELECT account_id, sum(readings) AS readings, min(first_id) AS first_id, max(last_id) AS last_id
+    FROM subjects GROUP BY account_id
+  ) s JOIN accounts_account a ON a.id = s.account_id
+  ORDER BY s.account_id
 )
 SELECT counts.created, counts.unchanged, counts.superseded,
   COALESCE((SELECT array_agg(id ORDER BY id) FROM touched), '{}'),
   COALESCE((SELECT array_agg(first_observed_at ORDER BY id) FROM touched), '{}'),
-  COALESCE((SELECT array_agg(DISTINCT account_id) FROM inserted), '{}'),
+  COALESCE((SELECT array_agg(DISTINCT account_id) FROM subjects), '{}'),
   COALESCE((SELECT array_agg(id ORDER BY id) FROM inserted), '{}')
 FROM counts
-"""
-
-_AUDIT = """
-INSERT INTO common_auditentry (actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
-  subject_id, subject_label, details)
-SELECT %(kind)s, %(id)s, %(name)s, %(request)s, 'readings.recorded', r.account_id, 'accounts.account', r.account_id,
-  a.name, jsonb_build_object('count', count(*), 'first_reading', min(r.id), 'last_reading', max(r.id))
-FROM objectives_reading r JOIN accounts_account a ON a.id = r.account_id
-WHERE r.id = ANY(%(readings)s)
-GROUP BY r.account_id, a.name ORDER BY r.account_id
 """
 
 _MESSAGES = {
     ("customer", "not_found"): "There is no such customer.",
     ("customer", "archived"): "This account is archived. Restore it first.",
+    ("customer", "not_yours"): "This account is assigned to somebody else. Ask its owner or a leader to change it.",
     ("objective", "not_found"): "There is no such objective.",
     ("objective", "other_customer"): "This objective belongs to another customer.",
     ("objective", "archived"): "This objective is archived. Restore it first.",
@@ -222,6 +251,10 @@ _MESSAGES = {
 }
 
 
+# A reading as it is staged: the columns of `_COLUMNS`, numbers and instants also as text that PostgreSQL reads.
+StagedRow = tuple[Any, ...]
+
+
 def record_readings(
     *, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False, origin: Origin | None = None
 ) -> RecordResult:
@@ -231,48 +264,78 @@ def record_readings(
            given it follows from the actor: an API key is a system, whoever types or uploads is a person.
     Raises: ReadingsRefused, with `atomic` and a bad row.
     """
+    return record_staged(rows=(_staged(row) for row in rows), by=by, at=at, atomic=atomic, origin=origin)
+
+
+def record_staged(
+    *,
+    rows: Iterable[StagedRow],
+    by: Actor,
+    at: datetime,
+    atomic: bool = False,
+    origin: Origin | None = None,
+    editor_id: int | None = None,
+    refuse_contradictions: bool = False,
+) -> RecordResult:
+    """Record rows that were written out for staging, as `record_readings` does.
+
+    Shape: with `editor_id` only on accounts assigned to that person; with `refuse_contradictions` two values for one
+           subject, time and source are refused instead of the later one superseding the earlier.
+    Raises: ReadingsRefused, with `atomic` and a bad row.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
-        _stage(cursor, rows)
-        for statement in _RESOLVE:
+        for statement in _STAGING:
             cursor.execute(statement)
+        with cursor.copy(f"COPY reading_staging ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(_NAMED_BY)
+        by_id, by_external_id = cursor.fetchone()
+        joins = _BY_EITHER if by_id and by_external_id else _BY_ID if by_id else _BY_EXTERNAL_ID
+        cursor.execute(_RESOLVE.format(joins=joins), {"at": at})
         cursor.execute(_LOCK)
         for statement in _CHECK:
-            cursor.execute(statement, {"at": at} if "%(at)s" in statement else None)
+            cursor.execute(statement, {"editor": editor_id} if "%(" in statement else None)
+        if refuse_contradictions:
+            cursor.execute(_CONTRADICTIONS)
         errors = _errors(cursor)
         if errors and atomic:
             raise ReadingsRefused(errors)
-        cursor.execute(_INSERT, {"by": by.name, "origin": origin or origin_of(actor_kind=by.kind)})
+        logged = {"kind": by.kind, "actor": by.id, "by": by.name, "request": audit.request_id()}
+        cursor.execute(_INSERT, {**logged, "origin": origin or origin_of(actor_kind=by.kind)})
         created, unchanged, superseded, objectives, first_observed, accounts, readings = cursor.fetchone()
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)
-        _audit(cursor, by=by, readings=readings)
     return RecordResult(created, unchanged, superseded, errors, readings, accounts)
 
 
-def _stage(cursor: Any, rows: Iterable[ReadingRow]) -> None:
-    cursor.execute(_STAGING)
-    cursor.execute("DELETE FROM reading_staging")
-    with cursor.copy(f"COPY reading_staging ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-        for row in rows:
-            value, refused = _fitting(row.value)
-            copy.write_row(
-                (
-                    row.index,
-                    row.customer_id,
-                    row.customer_external_id,
-                    row.metric_key,
-                    row.objective_id,
-                    row.objective_external_id,
-                    value,
-                    row.observed_at,
-                    row.source,
-                    row.confidence,
-                    row.note,
-                    row.external_id,
-                    refused and "value",
-                    refused,
-                )
-            )
+def staged_row(
+    *,
+    index: int,
+    value: Decimal | str,
+    customer_external_id: str | None,
+    metric_key: str | None,
+    objective_external_id: str | None,
+    observed_at: datetime | str | None,
+    source: str,
+    confidence: str,
+    note: str,
+    external_id: str,
+) -> StagedRow:
+    """Write out a row that names its subject by external ids and was read by the rules already."""
+    return (
+        index, None, customer_external_id, metric_key, None, objective_external_id, value, observed_at, source,
+        confidence, note, external_id, None,
+    )  # fmt: skip
+
+
+def _staged(row: ReadingRow) -> StagedRow:
+    value, refused = _fitting(row.value)
+    return (
+        row.index, row.customer_id, row.customer_external_id, row.metric_key, row.objective_id,
+        row.objective_external_id, value, row.observed_at, row.source, row.confidence, row.note, row.external_id,
+        refused,
+    )  # fmt: skip
 
 
 def _fitting(value: Decimal) -> tuple[Decimal | None, str | None]:
@@ -284,17 +347,13 @@ def _fitting(value: Decimal) -> tuple[Decimal | None, str | None]:
 
 
 def _errors(cursor: Any) -> list[RowError]:
-    cursor.execute("SELECT idx, field, code FROM reading_staging WHERE code IS NOT NULL ORDER BY idx")
-    return [RowError(index, name, code, _message(name, code)) for index, name, code in cursor.fetchall()]
+    cursor.execute("SELECT idx, field, code FROM reading_resolved WHERE code IS NOT NULL ORDER BY idx")
+    return [_error(index, name, code) for index, name, code in cursor.fetchall()]
 
 
-def _message(name: str, code: str) -> str:
-    return _MESSAGES.get((name, code)) or NumberRefused(code).message
-
-
-def _audit(cursor: Any, *, by: Actor, readings: Sequence[int]) -> None:
-    if readings:
-        cursor.execute(
-            _AUDIT,
-            {"kind": by.kind, "id": by.id, "name": by.name, "request": audit.request_id(), "readings": list(readings)},
-        )
+def _error(index: int, name: str, code: str) -> RowError:
+    code, _, first = code.partition(":")
+    if first:
+        detail = f"Line {first} gives another value for the same time. Keep one of the two."
+        return RowError(index, name, code, detail)
+    return RowError(index, name, code, _MESSAGES.get((name, code)) or NumberRefused(code).message)

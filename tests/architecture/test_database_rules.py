@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 APPS = ("common", "accounts", "objectives", "portfolio", "portal")
 APPEND_ONLY = (
-    "common_auditentry", "common_auditproof", "common_auditseal", "objectives_metricversion",
+    "common_auditentry", "common_auditproof", "common_auditseal", "objectives_importchange", "objectives_metricversion",
     "objectives_objectiverevision", "objectives_reading",
 )  # fmt: skip
 
@@ -92,6 +92,23 @@ BROKEN = {
     "common_auditproof_who_salted_or_erased": copy("common_auditproof", who_salt="NULL"),
     "common_auditseal_one_successor": copy("common_auditseal", number="2"),
     "common_idempotencyrecord_one_a_key": copy("common_idempotencyrecord"),
+    "objectives_importbatch_format_known": change("objectives_importbatch", file_format="'pdf'"),
+    "objectives_importbatch_imported_when": change("objectives_importbatch", state="'checked'"),
+    "objectives_importbatch_kind_known": change("objectives_importbatch", kind="'people'"),
+    "objectives_importbatch_state_known": change("objectives_importbatch", state="'lost'", imported_at="NULL"),
+    "objectives_importbatch_undone_when": change("objectives_importbatch", undone_at="imported_at"),
+    "objectives_importchange_once": copy("objectives_importchange"),
+    "objectives_importchange_range": copy(
+        "objectives_importchange", "subject = 'reading'", subject_id="9", last_id="8"
+    ),
+    "objectives_importchange_subject_known": copy(
+        "objectives_importchange", "subject = 'account'", subject="'person'", subject_id="9"
+    ),
+    "objectives_importchunk_in_order": copy("objectives_importchunk"),
+    "objectives_importfailure_one_a_line": copy("objectives_importfailure"),
+    "objectives_importmapping_kind_known": change("objectives_importmapping", kind="'people'"),
+    "objectives_importmapping_one_a_source": copy("objectives_importmapping"),
+    "objectives_importmapping_source_given": change("objectives_importmapping", source="''"),
     "objectives_metric_direction_known": change("objectives_metric", direction="'left'"),
     "objectives_metric_key_key": copy("objectives_metric"),
     "objectives_metric_key_plain": change("objectives_metric", key="'Two words'"),
@@ -244,6 +261,10 @@ def test_history_grows(world: World, table: str) -> None:
         "common_auditproof": {"entry_id": "-1"}, "common_auditseal": {"number": "9", "previous_hash": "'9'::bytea"},
         "objectives_metricversion": {"version": "9"}, "objectives_objectiverevision": {"number": "9"},
     }  # fmt: skip
+        "objectives_importchange": {"subject_id": "9", "last_id": "CASE WHEN subject = 'reading' THEN 9 END"},
+        "objectives_metricversion": {"version": "9"},
+        "objectives_objectiverevision": {"number": "9"},
+    }
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
         before = cursor.fetchone()[0]

@@ -11,6 +11,11 @@ from accounts.services.attributes import create_attribute
 from accounts.services.contacts import add_team_member, create_contact
 from accounts.services.keys import create_api_key
 from objectives.models import (
+    ImportBatch,
+    ImportChange,
+    ImportChunk,
+    ImportFailure,
+    ImportMapping,
     Metric,
     Objective,
     ReplacedSnapshot,
@@ -48,6 +53,7 @@ class World:
     member: TeamMember
     attribute: Attribute
     segment: SavedSegment
+    batch: ImportBatch
     read_key: str
     write_key: str
 
@@ -100,6 +106,15 @@ def make_world() -> World:
         entry=AuditEntry.objects.earliest("pk"), seal=seal, who_salt=b"1", who_digest=b"1", what_salt=b"1",
         what_digest=b"1", hash=b"1",
     )  # fmt: skip
+    batch = ImportBatch.objects.create(
+        kind="accounts", state="imported", file_name="accounts.csv", file_format="csv", size_bytes=9, created_by=owner,
+        source="CRM", headers=["Id"], columns={"0": "external_id"}, imported_at=AT, rows_total=1, rows_new=1,
+    )  # fmt: skip
+    ImportChunk.objects.create(batch=batch, number=0, data=b"Id\nCRM-1\n")
+    ImportFailure.objects.create(batch=batch, line=2, cells=["CRM-1"], problems=[["external_id", "Give another."]])
+    ImportChange.objects.create(batch=batch, subject="account", subject_id=account.pk, changes={"name": ["N", "N"]})
+    ImportChange.objects.create(batch=batch, subject="reading", subject_id=1, last_id=2)
+    ImportMapping.objects.create(kind="accounts", source="CRM", columns={"Id": "external_id"}, updated_at=AT)
     keys: dict[str, str] = {}
     for scope in ("read", "write"):
         _, keys[scope] = create_api_key(name=scope, scope=scope, by=SYSTEM)
@@ -107,5 +122,5 @@ def make_world() -> World:
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
         contact, member, attribute, segment,
-        keys["read"], keys["write"],
+        batch, keys["read"], keys["write"],
     )  # fmt: skip

@@ -18,9 +18,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from objectives.imports import run
-from objectives.imports.files import FileRefused
 from objectives.imports.focus import import_focus
 from objectives.imports.run import KINDS, import_file
+from objectives.imports.tables import FileRefused
 from objectives.models import Metric, MetricVersion, Objective, ObjectiveRevision, Reading, Standing
 from objectives.services.objectives import archive_objective
 from tests.factories import make_account, make_metric, make_objective, make_user, record
@@ -146,6 +146,7 @@ class TestAccounts:
         assert found == [
             "line 2, name: Give the name of the new account.",
             "line 3, timezone: Give the timezone of the new account, for example Europe/Berlin.",
+            "line 4, timezone: Choose an IANA timezone such as Europe/Berlin; “Mars/Base” is not one.",
             "line 5, segment: Choose one of enterprise, mid_market, small_business.",
             "line 6, currency: Use the three capital letters of ISO 4217, for example EUR.",
             "line 7, arr: Use at most 2 decimals.",
@@ -154,6 +155,7 @@ class TestAccounts:
             "line 10, owner: Gone Person has left the team. Name somebody else.",
             "line 11, contract_signed_on: Write the date as year, month and day: 2026-11-15.",
             "line 12, contract_signed_on: There is no such day.",
+            "line 13, renewal_on: Choose a renewal date after the day the contract was signed.",
             "line 14, name: Use at most 200 characters.",
             "line 15, external_id: Give each row a value of its own in external_id.",
             "line 16, external_id: Line 3 has “A-2” already. Keep one of the two.",
@@ -161,12 +163,6 @@ class TestAccounts:
             "line 18, arr: Use the digits 0 to 9, a plain minus sign and a point; other characters are not read.",
         ]
         assert list(Account.objects.values_list("external_id", flat=True)) == ["OLD"]
-        # What only the account as a whole can tell is told once the cells are in order.
-        path = write(self.HEADER, "A-3,Gamma,Mars/Base,,,,,,,,", "A-12,Mu,UTC,,,,,,2027-01-01,,2026-01-01")
-        assert errors("accounts", path) == [
-            "line 2, timezone: Choose an IANA timezone such as Europe/Berlin; “Mars/Base” is not one.",
-            "line 3, renewal_on: Choose a renewal date after the day the contract was signed.",
-        ]
 
     @pytest.mark.django_db
     def test_whoever_has_left_may_stay_where_they_are(self, write: Write) -> None:
@@ -387,9 +383,7 @@ class TestObjectives:
             "line 8, target: Write the number without thousands separators, with a point before the decimals: 1250.5.",
             "line 9, completion_type: Choose one of value, attribute, manual.",
             "line 9, done: Write true or false.",
-        ]
-        assert errors("objectives", write(header, "OLD,A-1,Old,value,0,,100,,,,,2026-11-17,")) == [
-            "line 2, due_on: This date has passed. Choose a target date from today on."
+            "line 10, due_on: This date has passed. Choose a target date from today on.",
         ]
         assert Objective.objects.count() == 1
 
@@ -570,6 +564,10 @@ class TestReadings:
 
 SAVE = "Save it as “CSV UTF-8” and import that."
 NUL = f"The line holds NUL characters: this is no text, or UTF-16 without its mark. {SAVE}"
+NO_WORKBOOK = (
+    "This is no Excel workbook that can be opened: it is damaged, or of another kind."
+    " Save the sheet as “CSV UTF-8” and import that."
+)
 EMPTY = "line 1: The first line is empty; it has to name the columns."
 LONG = (
     "The row has 4 cells, the header 3. Put text that holds the separator in quotation marks, and write decimals with a"
@@ -580,7 +578,8 @@ NO_TABLES = [
     (b"", "file: The file is empty; its first line has to name the columns."),
     (b"\xef\xbb\xbf", EMPTY),
     (b"\n\nexternal_id\n", EMPTY),
-    (b"PK\x03\x04rest", f"file: This is an Excel or OpenDocument workbook, not a text file. {SAVE}"),
+    (b"\xd0\xcf\x11\xe0rest", f"file: This is an old or a protected Excel workbook, not a text file. {SAVE}"),
+    (b"PK\x03\x04rest", f"file: {NO_WORKBOOK}"),
     (b"\x1f\x8bxx", f"file: This is a compressed file, not a text file. {SAVE}"),
     ("external_id".encode("utf-32"), f"file: The file is UTF-32. {SAVE}"),
     ("external_id\nA-1\n".encode("utf-16-le"), f"line 1: {NUL}"),
@@ -650,6 +649,7 @@ class TestFiles:
         path = write(ACCOUNT_HEADER, 'A-1,"Two\nlines\nand more",UTC', "", "A-2,Beta,Nowhere/Else", "A-3,,UTC")
         assert errors("accounts", path) == [
             "line 2, name: Remove the invisible control characters.",
+            "line 6, timezone: Choose an IANA timezone such as Europe/Berlin; “Nowhere/Else” is not one.",
             "line 7, name: Give the name of the new account.",
         ]
 

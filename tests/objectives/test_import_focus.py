@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from accounts.models import Account
 from accounts.services.accounts import archive_account, update_account
-from objectives.imports.files import FileRefused
 from objectives.imports.focus import FocusImported, import_focus
+from objectives.imports.tables import FileRefused
 from objectives.models import Objective, Reading, Snapshot
 from objectives.services.restatements import verify
 from tests.factories import make_account, sql_now

@@ -62,7 +62,7 @@ def entry(
         subject_type=subject._meta.label_lower,
         subject_id=subject.pk if isinstance(subject.pk, int) else None,
         subject_label=(label or str(subject))[:300],
-        details=_jsonable(details or {}),
+        details=as_json(details or {}),
     )
 
 
@@ -82,5 +82,6 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, li
     return {name: [before.get(name), after.get(name)] for name in names if before.get(name) != after.get(name)}
 
 
-def _jsonable(details: Mapping[str, Any]) -> Any:
+def as_json(details: Mapping[str, Any]) -> Any:
+    """Spell changes the way the log keeps them: decimals and dates as text."""
     return json.loads(json.dumps(details, cls=DjangoJSONEncoder))

@@ -164,3 +164,20 @@ class TransactionId(models.Field[Any, Any]):
 
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - the name is Django's
         return "xid8"
+
+
+class OnlyApplicationCalls(_RoleOperation):
+    """Let the application's role, and nobody else, call a function that acts with its owner's rights."""
+
+    def __init__(self, signature: str) -> None:
+        self.signature = signature
+
+    def describe(self) -> str:
+        return f"Let only the application's role call {self.signature}"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        role = sql.Identifier(application_role())
+        return [
+            sql.SQL(f"REVOKE ALL ON FUNCTION {self.signature} FROM PUBLIC"),
+            sql.SQL(f"GRANT EXECUTE ON FUNCTION {self.signature} TO {{}}").format(role),
+        ]

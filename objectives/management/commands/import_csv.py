@@ -1,4 +1,4 @@
-"""`manage.py import_csv accounts|metrics|objectives|readings FILE [--dry-run]`."""
+"""`manage.py import_csv accounts|metrics|objectives|readings FILE [--sheet NAME] [--dry-run]`."""
 
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -7,24 +7,25 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from objectives.imports.files import FileRefused
 from objectives.imports.run import KINDS, import_file
+from objectives.imports.tables import FileRefused
 from valuerealization.common.audit import SYSTEM
 
 
 class Command(BaseCommand):
-    help = "Import accounts, metrics, objectives or readings from a CSV file: all of it, or nothing and every error."
+    help = "Import accounts, metrics, objectives or readings from CSV or Excel: all of it, or nothing and every error."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=list(KINDS))
         parser.add_argument("file", type=Path)
+        parser.add_argument("--sheet", default="", help="which sheet of a workbook")
         parser.add_argument("--dry-run", action="store_true", help="check everything, save nothing")
 
-    def handle(self, *, kind: str, file: Path, dry_run: bool, **_options: object) -> None:
+    def handle(self, *, kind: str, file: Path, sheet: str, dry_run: bool, **_options: object) -> None:
         """Import the file and say what became of its rows."""
         try:
             by = replace(SYSTEM, name=f"Import of {file.name}"[:200])
-            saved = import_file(kind=kind, path=file, by=by, at=timezone.now(), dry_run=dry_run)
+            saved = import_file(kind=kind, path=file, by=by, at=timezone.now(), dry_run=dry_run, sheet=sheet)
         except FileRefused as error:
             for each in error.errors:
                 self.stderr.write(str(each))

@@ -7,8 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from objectives.imports.files import FileRefused
 from objectives.imports.focus import import_focus
+from objectives.imports.tables import FileRefused
 from valuerealization.common.audit import SYSTEM
 
 
