@@ -235,17 +235,17 @@ def _own_readings(batch: ImportBatch) -> set[int]:
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    """Find a field by its name or by its column's (`metric_id`)."""
+    """Find a field by its name, by its column's (`metric_id`), or the one that a part of it is in (`attributes.tier`)."""
     for each in model._meta.concrete_fields:
-        if name in (each.name, each.attname):
+        if name.partition(".")[0] in (each.name, each.attname):
             return each
     raise LookupError(f"{model._meta.label} has no field {name}")
 
 
 def _label(model: type[models.Model], name: str) -> str:
-    return {"revision": "its definition", "revised_at": "its definition"}.get(
-        name, str(_field(model, name).verbose_name)
-    )
+    if name in {"revision", "revised_at"}:
+        return "its definition"
+    return name.partition(".")[2] or str(_field(model, name).verbose_name)
 
 
 def _read(field: models.Field[Any, Any], value: Any) -> Any:
@@ -256,7 +256,17 @@ def _differs(row: models.Model, name: str, after: Any) -> bool:
     field = _field(type(row), name)
     if name == "revised_at":  # the revision's number says it
         return False
+    if part := name.partition(".")[2]:
+        return bool(getattr(row, field.attname).get(part) != after)
     return bool(getattr(row, field.attname) != _read(field, after))
+
+
+def _set(row: models.Model, field: models.Field[Any, Any], name: str, before: Any) -> None:
+    if part := name.partition(".")[2]:
+        values = {key: value for key, value in getattr(row, field.attname).items() if key != part}
+        setattr(row, field.attname, values if before is None else values | {part: before})
+    else:
+        setattr(row, field.attname, _read(field, before))
 
 
 def _restore(plan: _Plan, at: datetime) -> int:
@@ -267,7 +277,7 @@ def _restore(plan: _Plan, at: datetime) -> int:
         row = plan.rows[pk]
         for name, (before, _after) in changes.items():
             field = _field(plan.model, name)
-            setattr(row, field.attname, _read(field, before))
+            _set(row, field, name, before)
             names.add(field.name)
         if "completion_type" in changes:
             for name, nothing in _UNMEASURED.items():
