@@ -235,7 +235,7 @@ def _own_readings(batch: ImportBatch) -> set[int]:
 
 
 def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    """Find a field by its name, by its column's (`metric_id`), or the one that a part of it is in (`attributes.tier`)."""
+    """Find a field by its name or its column's (`metric_id`), or the one that a part is in (`attributes.tier`)."""
     for each in model._meta.concrete_fields:
         if name.partition(".")[0] in (each.name, each.attname):
             return each
