@@ -10,7 +10,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Bring the roles' permissions in line with their table after each migration of any app."""
+        """Say what an account's export holds of this app, and keep the roles' permissions in line with their table."""
+        import accounts.documents.export_parts  # noqa: F401
+
         post_migrate.connect(_sync_permissions, dispatch_uid="accounts.sync_permissions")
 
 

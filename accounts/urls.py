@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, home
+from accounts.views import accounts, exports, home
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -10,5 +10,6 @@ urlpatterns = [
     path("accounts/new/", accounts.account_create, name="account_create"),
     path("accounts/<int:pk>/edit/", accounts.account_update, name="account_update"),
     path("accounts/<int:pk>/archive/", accounts.account_archive, name="account_archive"),
+    path("accounts/<int:pk>/export/", exports.account_export, name="account_export"),
     path("accounts/<int:pk>/restore/", accounts.account_restore, name="account_restore"),
 ]

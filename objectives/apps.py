@@ -5,3 +5,7 @@ from django.apps import AppConfig
 
 class ObjectivesConfig(AppConfig):
     name = "objectives"
+
+    def ready(self) -> None:
+        """Say what an account's export holds of this app."""
+        import objectives.documents.export_parts  # noqa: F401

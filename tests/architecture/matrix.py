@@ -60,6 +60,7 @@ MATRIX: Final = {
     "account_recent": _PAGE,
     "account_update": _OWN_FORM,
     "account_archive": _OWN_FORM,
+    "account_export": _OWN_FORM,
     "account_restore": {"POST": OWN},
     # objectives
     "value_card": _PAGE,

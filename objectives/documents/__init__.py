@@ -1,0 +1,1 @@
+"""Files that are made of objectives and what was measured."""
