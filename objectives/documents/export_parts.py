@@ -21,7 +21,7 @@ def _metrics(account: int) -> Q:
     """Pick the metrics that the account is or was measured by."""
     followed = ObjectiveRevision.objects.filter(objective__account_id=account).values("metric_id")
     measured = Reading.objects.filter(account_id=account).values("metric_id")
-    return Q(pk__in=followed.exclude(metric_id=None)) | Q(pk__in=measured.exclude(metric_id=None))
+    return Q(pk__in=followed.filter(metric__isnull=False)) | Q(pk__in=measured.filter(metric__isnull=False))
 
 
 register(
