@@ -1,16 +1,37 @@
 """Customer accounts in the admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.widgets import UnfoldAdminSelect2Widget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
-from accounts.models import Account, timezones
+from accounts.models import Account, User, timezones
 from accounts.services import accounts
-from valuerealization.common.admin import RefusableForm, ServiceAdmin, actor, confirmed
+from valuerealization.common.admin import (
+    NOTHING,
+    ExportMixin,
+    ReasonForm,
+    RefusableForm,
+    ServiceAdmin,
+    actor,
+    confirmed,
+    import_address,
+    money,
+)
+from valuerealization.common.admin.filters import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    NumberRange,
+    RangeDateFilter,
+    Whether,
+)
+from valuerealization.common.exports import Column
+from valuerealization.common.units import format_in_days
 
 
 class AccountForm(RefusableForm):
@@ -25,15 +46,41 @@ class AccountForm(RefusableForm):
         fields = accounts.FIELDS
 
 
-class AccountAdmin(ServiceAdmin[Account]):
+class OwnerForm(ReasonForm):
+    """Who looks after the chosen accounts from now on."""
+
+    owner = forms.ModelChoiceField(
+        User.objects.filter(is_active=True).order_by("name", "pk"), label="New owner", widget=UnfoldAdminSelectWidget
+    )
+    field_order = ("owner", "reason")
+
+
+class Archived(Whether):
+    """Archived accounts, or the others."""
+
+    title = "archived"
+    parameter_name = "archived"
+    column = "archived_at"
+    filled = "Archived"
+    empty = "Active"
+
+
+class AccountAdmin(ExportMixin, ServiceAdmin[Account]):
     """Customer accounts. They are archived, never deleted. Registered by `objectives.admin`, which adds the score."""
 
     section = "Customers"
     icon = "domain"
     form = AccountForm
-    list_display = ("name", "external_id", "owner", "segment", "currency", "arr", "renewal_on", "archived_at")
-    list_filter = ("segment", "owner", "is_demo")
-    list_select_related = ("owner",)
+    list_display: Any = ("name", "external_id", "owner", "segment", "yearly", "renewal", "archived_at")
+    list_filter: ClassVar[Any] = (
+        Archived,
+        ("segment", ChoicesDropdownFilter),
+        ("owner", AutocompleteSelectFilter),
+        ("arr", NumberRange),
+        ("renewal_on", RangeDateFilter),
+        ("is_demo", BooleanRadioFilter),
+    )
+    list_select_related: ClassVar[Any] = ("owner",)
     search_fields = ("name", "=external_id")
     search_help_text = "Part of a name, or an external id."
     ordering = ("name", "pk")
@@ -42,8 +89,23 @@ class AccountAdmin(ServiceAdmin[Account]):
         (None, {"fields": ("name", "external_id", "owner", "timezone", "segment", "industry")}),
         ("Contract", {"fields": ("currency", "arr", "contract_signed_on", "went_live_on", "renewal_on")}),
     )
-    kept = ("is_demo", "archived_at", "created_at", "updated_at")
-    actions = ("archive", "restore")
+    kept: tuple[str, ...] = ("is_demo", "archived_at", "created_at", "updated_at")
+    actions = ("change_owner", "archive", "restore")
+    exported: ClassVar[tuple[Column, ...]] = (
+        Column("id", F("pk")),
+        Column("external_id", F("external_id"), is_text=True),
+        Column("name", F("name"), is_text=True),
+        Column("owner", F("owner__email"), is_text=True),
+        Column("timezone", F("timezone"), is_text=True),
+        Column("segment", F("segment"), is_text=True),
+        Column("industry", F("industry"), is_text=True),
+        Column("currency", F("currency"), is_text=True),
+        Column("arr", F("arr")),
+        Column("contract_signed_on", F("contract_signed_on")),
+        Column("went_live_on", F("went_live_on")),
+        Column("renewal_on", F("renewal_on")),
+        Column("archived_at", F("archived_at")),
+    )
 
     def view_on_site(self, obj: Account) -> str:
         """Link to the account's page."""
@@ -56,6 +118,34 @@ class AccountAdmin(ServiceAdmin[Account]):
             self.follow(obj, accounts.update_account(account=obj, by=by, at=timezone.now(), **values))
         else:
             self.follow(obj, accounts.create_account(by=by, **values))
+
+    @property
+    def import_url(self) -> str:
+        """Link to the import of files."""
+        return import_address()
+
+    @admin.display(description="ARR", ordering="arr")
+    def yearly(self, obj: Account) -> str:
+        """Write the ARR in the account's currency."""
+        return money(obj.arr, obj.currency)
+
+    @admin.display(description="renewal", ordering="renewal_on")
+    def renewal(self, obj: Account) -> str:
+        """Say in how many days the contract renews."""
+        return NOTHING if obj.renewal_on is None else format_in_days(obj.renewal_on, timezone.localdate())
+
+    @confirmed(
+        description="Change the owner of selected accounts",
+        question="Hand these accounts to somebody else? The new owner may change them from their next request on.",
+        button="Change the owner",
+        form=OwnerForm,
+    )
+    def change_owner(self, request: HttpRequest, queryset: QuerySet[Account], owner: User, reason: str) -> None:  # noqa: ARG002
+        """Assign the chosen accounts."""
+        at = timezone.now()
+        for account in queryset:
+            accounts.update_account(account=account, by=actor(request), at=at, owner=owner)
+        self.message_user(request, f"{owner} looks after what you chose.")
 
     @confirmed(
         description="Archive selected accounts",

@@ -1,6 +1,6 @@
 """Keys of integrators in the admin: shown once when they are made, revoked for good."""
 
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -10,9 +10,25 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from accounts.services import keys
-from valuerealization.common.admin import ServiceAdmin, actor, confirmed
+from valuerealization.common.admin import ReadOnlyMixin, ServiceAdmin, TabularInline, actor, ago, confirmed, pill
+from valuerealization.common.admin.filters import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
+
+SOON_DAYS = 30
+
+
+class ApiKeyInline(ReadOnlyMixin, TabularInline[ApiKey, User]):
+    """The keys that somebody made, each a click away."""
+
+    model = ApiKey
+    fields = ("name", "prefix", "scope", "expiry_date", "last_used_at", "revoked")
+    readonly_fields = fields
+    ordering = ("-created",)
+    show_change_link = True
+    extra = 0
+    per_page = 20
+    verbose_name_plural = "API keys made by this person"
 
 
 @admin.register(ApiKey)
@@ -22,8 +38,13 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     section = "People and access"
     icon = "key"
     menu_order = 30
-    list_display = ("name", "prefix", "scope", "state", "expiry_date", "last_used_at", "created_by", "created")
-    list_filter = ("scope", "revoked")
+    list_display = ("name", "prefix", "scope", "state", "expiry_date", "used", "created_by", "created")
+    list_filter = (
+        ("scope", ChoicesDropdownFilter),
+        ("revoked", BooleanRadioFilter),
+        ("expiry_date", RangeDateTimeFilter),
+        ("last_used_at", RangeDateTimeFilter),
+    )
     list_select_related = ("created_by",)
     search_fields = ("name", "=prefix")
     search_help_text = "Part of a name, or the prefix that logs show."
@@ -42,10 +63,20 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
     @admin.display(description="state")
     def state(self, obj: ApiKey) -> str:
-        """Say whether the key is good."""
+        """Say whether the key is good, and whether it soon won't be."""
+        now = timezone.now()
         if obj.revoked:
-            return "Revoked"
-        return "Expired" if _is_past(obj.expiry_date) else "Active"
+            return pill("Revoked")
+        if obj.expiry_date is not None and obj.expiry_date < now:
+            return pill("Expired", tone="bad")
+        if obj.expiry_date is not None and obj.expiry_date < now + timedelta(days=SOON_DAYS):
+            return pill(f"Expires in {(obj.expiry_date - now).days} days", tone="warn")
+        return pill("Active", tone="good")
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def used(self, obj: ApiKey) -> str:
+        """Say how long ago the key was used."""
+        return ago(obj.last_used_at) if obj.last_used_at else "Never"
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Save by the services; the secret of a new key stays in this request."""
@@ -82,7 +113,3 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
         """Refuse the chosen keys from now on."""
         for key in queryset.filter(revoked=False):
             keys.update_api_key(key=key, by=actor(request), revoked=True)
-
-
-def _is_past(at: datetime | None) -> bool:
-    return at is not None and at < timezone.now()

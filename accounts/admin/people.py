@@ -8,32 +8,94 @@ from allauth.account.forms import ResetPasswordForm
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
-from accounts.models import User
+from accounts.admin.keys import ApiKeyInline
+from accounts.models import Role, User
 from accounts.services import people
-from valuerealization.common.admin import ServiceAdmin, actor, confirmed
+from valuerealization.common.admin import ExportMixin, ServiceAdmin, actor, ago, confirmed, pill
+from valuerealization.common.admin.filters import (
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    RangeDateTimeFilter,
+    Whether,
+)
+from valuerealization.common.exports import Column
 
 logger = structlog.get_logger(__name__)
 
 
+class SignedIn(Whether):
+    """People who never came, or the others."""
+
+    title = "signed in"
+    parameter_name = "signed_in"
+    column = "last_login"
+    filled = "At least once"
+    empty = "Never"
+
+
 @admin.register(User)
-class UserAdmin(ServiceAdmin[User]):
+class UserAdmin(ExportMixin, ServiceAdmin[User]):
     """The team. Nobody types a password for somebody else: a link is sent on which they choose their own."""
 
     section = "People and access"
     icon = "group"
     menu_title = "Team"
     menu_order = 10
-    list_display = ("email", "name", "role", "is_active", "last_login")
-    list_filter = ("role", "is_active")
+    list_display = ("email", "name", "may", "is_active", "looks_after", "seen")
+    list_filter = (
+        ("role", ChoicesDropdownFilter),
+        ("is_active", BooleanRadioFilter),
+        SignedIn,
+        ("last_login", RangeDateTimeFilter),
+    )
     search_fields = ("email", "name")
     search_help_text = "Part of a name or of an address."
     ordering = ("email",)
     fields = ("email", "name", "role", "is_active")
-    kept = ("last_login", "created_at")
+    kept = ("looks_after", "last_login", "created_at")
+    inlines = (ApiKeyInline,)
     actions = ("send_password_links",)
+    exported = (
+        Column("email", F("email"), is_text=True),
+        Column("name", F("name"), is_text=True),
+        Column("role", F("role"), is_text=True),
+        Column("is_active", F("is_active")),
+        Column("accounts", F("owned")),
+        Column("last_login", F("last_login")),
+        Column("created_at", F("created_at")),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Count the accounts that each looks after, with the list."""
+        active = Q(accounts__isnull=False, accounts__archived_at=None)
+        rows: QuerySet[User] = super().get_queryset(request).annotate(owned=Count("accounts", filter=active))
+        return rows
+
+    @admin.display(description="role", ordering="role")
+    def may(self, obj: User) -> str:
+        """Name the role."""
+        return Role(obj.role).label
+
+    @admin.display(description="accounts", ordering="owned")
+    def looks_after(self, obj: Any) -> str:
+        """Link to the accounts that somebody looks after."""
+        if not obj.owned:
+            return "None"
+        address = reverse("admin:accounts_account_changelist")
+        words = f"{obj.owned} account{'s' if obj.owned > 1 else ''}"
+        return format_html(
+            '<a class="vr-go" href="{}?owner__id__exact={}&amp;archived=no">{}</a>', address, obj.pk, words
+        )
+
+    @admin.display(description="last sign-in", ordering="last_login")
+    def seen(self, obj: User) -> str:
+        """Say how long ago somebody signed in."""
+        return ago(obj.last_login) if obj.last_login else pill("Never", tone="warn" if obj.is_active else "")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save; somebody new is sent a link."""

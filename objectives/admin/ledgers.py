@@ -1,11 +1,13 @@
 """What follows from definitions and readings: to look at, newest first."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import F
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from objectives.admin.scores import StatusFilter, percent, status_pill
 from objectives.models import (
     Reading,
     ReplacedSnapshot,
@@ -16,12 +18,31 @@ from objectives.models import (
     TickRun,
     WeekRollup,
 )
-from valuerealization.common.admin import LedgerAdmin, ModelAdmin, ReadOnlyMixin, number
+from valuerealization.common.admin import (
+    NOTHING,
+    ExportMixin,
+    LedgerAdmin,
+    ModelAdmin,
+    ReadOnlyMixin,
+    import_address,
+    number,
+)
+from valuerealization.common.admin.filters import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    NumberRange,
+    RangeDateFilter,
+    RangeDateTimeFilter,
+    Whether,
+    number_range,
+)
+from valuerealization.common.exports import Column, PlainNumber
 from valuerealization.common.numbers import to_plain
 
 
 @admin.register(Reading)
-class ReadingAdmin(LedgerAdmin[Reading]):
+class ReadingAdmin(ExportMixin, LedgerAdmin[Reading]):
     """Measurements as they were recorded."""
 
     section = "Value"
@@ -31,16 +52,43 @@ class ReadingAdmin(LedgerAdmin[Reading]):
         "observed_at", "account", "metric", "objective", number("value"), "source", "confidence", "recorded_at",
         "recorded_by",
     )  # fmt: skip
-    list_filter = ("confidence",)
+    list_filter = (
+        ("account", AutocompleteSelectFilter),
+        ("metric", AutocompleteSelectFilter),
+        ("confidence", ChoicesDropdownFilter),
+        ("value", NumberRange),
+        ("observed_at", RangeDateTimeFilter),
+        ("recorded_at", RangeDateTimeFilter),
+    )
     list_select_related = ("account", "metric", "objective")
     search_fields = ("account__name", "=account__external_id", "=external_id")
     search_help_text = "Part of an account's name, or an external id."
+    exported = (
+        Column("id", F("pk")),
+        Column("account", F("account__name"), is_text=True),
+        Column("metric", F("metric__key"), is_text=True),
+        Column("objective", F("objective__title"), is_text=True),
+        Column("observed_at", F("observed_at")),
+        Column("value", PlainNumber(F("value"))),
+        Column("source", F("source"), is_text=True),
+        Column("confidence", F("confidence"), is_text=True),
+        Column("note", F("note"), is_text=True),
+        Column("external_id", F("external_id"), is_text=True),
+        Column("recorded_at", F("recorded_at")),
+        Column("recorded_by", F("recorded_by"), is_text=True),
+    )
+
+    @property
+    def import_url(self) -> str:
+        """Link to the import of files."""
+        return import_address()
 
 
 class OfAccountAdmin(LedgerAdmin[Any]):
     """Rows of an account, linked to its page."""
 
     list_select_related = ["account"]
+    list_filter: ClassVar[Any] = (("account", AutocompleteSelectFilter),)
     search_fields = ("account__name", "=account__external_id")
     search_help_text = "Part of an account's name, or its external id."
 
@@ -50,18 +98,53 @@ class OfAccountAdmin(LedgerAdmin[Any]):
 
 
 @admin.register(Snapshot)
-class SnapshotAdmin(OfAccountAdmin):
+class SnapshotAdmin(ExportMixin, OfAccountAdmin):
     """What was true at a week's boundary."""
 
     section = "Snapshots"
     icon = "photo_camera"
     menu_order = 10
     list_display = (
-        "week", "account", number("value_delivered"), "status", number("days_without_progress"), "objectives_measured",
-        "objectives_met", "objectives_total", "taken_at", "reconstructed", "restated",
+        "week", "account", "value", "labelled", number("days_without_progress"), "goals_met", "taken_at",
+        "reconstructed", "restated",
     )  # fmt: skip
-    list_filter = ("status", "reconstructed", "restated")
+    list_filter: ClassVar[Any] = (
+        ("account", AutocompleteSelectFilter),
+        ("status", ChoicesDropdownFilter),
+        ("week", RangeDateFilter),
+        ("value_delivered", NumberRange),
+        ("reconstructed", BooleanRadioFilter),
+        ("restated", BooleanRadioFilter),
+    )
+    exported = (
+        Column("account", F("account__name"), is_text=True),
+        Column("week", F("week")),
+        Column("boundary_at", F("boundary_at")),
+        Column("value_delivered", PlainNumber(F("value_delivered"))),
+        Column("status", F("status"), is_text=True),
+        Column("days_without_progress", PlainNumber(F("days_without_progress"))),
+        Column("objectives_total", F("objectives_total")),
+        Column("objectives_measured", F("objectives_measured")),
+        Column("objectives_met", F("objectives_met")),
+        Column("reconstructed", F("reconstructed")),
+        Column("restated", F("restated")),
+    )
     readonly_fields = ("goals",)
+
+    @admin.display(description="value delivered")
+    def value(self, obj: Snapshot) -> str:
+        """Write the score of the week."""
+        return percent(obj.value_delivered)
+
+    @admin.display(description="status")
+    def labelled(self, obj: Snapshot) -> str:
+        """Show the status of the week."""
+        return status_pill(obj.status)
+
+    @admin.display(description="goals met")
+    def goals_met(self, obj: Snapshot) -> str:
+        """Count the goals that were met."""
+        return f"{obj.objectives_met} of {obj.objectives_total}"
 
     @admin.display(description="objectives")
     def goals(self, obj: Snapshot) -> SafeString:
@@ -82,6 +165,22 @@ class SnapshotAdmin(OfAccountAdmin):
         )  # fmt: skip
 
 
+class LiveStatusFilter(StatusFilter):
+    """By the live status."""
+
+    column = "status"
+
+
+class Failed(Whether):
+    """Accounts whose snapshot fails, or the others."""
+
+    title = "snapshot"
+    parameter_name = "failed"
+    column = "failed_at"
+    filled = "Failing"
+    empty = "Fine"
+
+
 @admin.register(Standing)
 class StandingAdmin(ReadOnlyMixin, ModelAdmin[Standing]):
     """Where each account stands, when its next snapshot is due, and what failed."""
@@ -90,15 +189,41 @@ class StandingAdmin(ReadOnlyMixin, ModelAdmin[Standing]):
     icon = "leaderboard"
     menu_order = 20
     list_display = (
-        "account", number("value_delivered"), "status", number("shown_value"), "shown_status", "next_boundary_at",
-        "snapshot_week", "failed_at", "attempts", "failure",
+        "account", "live", "live_status", "shown", "shown_label", "next_boundary_at", "snapshot_week", "failed_at",
+        "attempts", "failure",
     )  # fmt: skip
-    list_filter = ("status", ("failed_at", admin.EmptyFieldListFilter), "is_archived")
+    list_filter = (
+        LiveStatusFilter,
+        Failed,
+        ("shown_value", number_range("value delivered %")),
+        ("next_boundary_at", RangeDateTimeFilter),
+        ("is_archived", BooleanRadioFilter),
+    )
     list_select_related = ("account",)
     search_fields = ("account__name", "=account__external_id")
     search_help_text = "Part of an account's name, or its external id."
     ordering = ("next_boundary_at", "pk")
     show_full_result_count = False
+
+    @admin.display(description="live", ordering="value_delivered")
+    def live(self, obj: Standing) -> str:
+        """Write the score of now."""
+        return percent(obj.value_delivered)
+
+    @admin.display(description="live status", ordering="status_rank")
+    def live_status(self, obj: Standing) -> str:
+        """Show the status of now."""
+        return status_pill(obj.status)
+
+    @admin.display(description="in the portfolio", ordering="shown_value")
+    def shown(self, obj: Standing) -> str:
+        """Write the score that the portfolio shows."""
+        return percent(obj.shown_value)
+
+    @admin.display(description="status there", ordering="shown_rank")
+    def shown_label(self, obj: Standing) -> str:
+        """Show the status that the portfolio shows."""
+        return status_pill(obj.shown_status)
 
     def view_on_site(self, obj: Standing) -> str:
         """Link to the account's page."""
@@ -114,8 +239,14 @@ class WeekRollupAdmin(LedgerAdmin[WeekRollup]):
     menu_title = "Weeks of the portfolio"
     menu_order = 30
     list_display = (
-        "week", "accounts", "scored", number("average"), "stalled", "at_risk", "on_track", "exceeded", "all_goals_met",
+        "week", "accounts", "scored", "mean", "stalled", "at_risk", "on_track", "exceeded", "all_goals_met",
     )  # fmt: skip
+    list_filter = (("week", RangeDateFilter),)
+
+    @admin.display(description="average")
+    def mean(self, obj: WeekRollup) -> str:
+        """Write the average of the week."""
+        return NOTHING if obj.average is None else percent(obj.average)
 
 
 @admin.register(Restatement)
@@ -150,5 +281,6 @@ class TickRunAdmin(LedgerAdmin[TickRun]):
     icon = "timer"
     menu_title = "Runs of the tick"
     menu_order = 20
+    note = "The tick runs every five minutes. A run that found nothing to do leaves no line."
     list_display = ("started_at", "due", "moved", "held")
-    list_filter = (("held", admin.EmptyFieldListFilter),)
+    list_filter = (("started_at", RangeDateTimeFilter),)

@@ -6,17 +6,38 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.admin.accounts import Archived
 from objectives.admin.metrics import HistoryInline
+from objectives.admin.scores import percent
 from objectives.models import CompletionType, Confidence, Objective, ObjectiveRevision
 from objectives.services import objectives
-from valuerealization.common.admin import RefusableForm, ServiceAdmin, actor, confirmed, number
+from valuerealization.common.admin import (
+    ExportMixin,
+    RefusableForm,
+    ServiceAdmin,
+    actor,
+    ago,
+    confirmed,
+    import_address,
+    number,
+    pill,
+)
+from valuerealization.common.admin.filters import (
+    AutocompleteSelectFilter,
+    BooleanRadioFilter,
+    ChoicesDropdownFilter,
+    NumberRange,
+    RangeDateFilter,
+    RangeDateTimeFilter,
+)
+from valuerealization.common.exports import Column, PlainNumber
 from valuerealization.common.forms import NumberField
 
 
@@ -66,7 +87,7 @@ class RevisionInline(HistoryInline):
 
 
 @admin.register(Objective)
-class ObjectiveAdmin(ServiceAdmin[Objective]):
+class ObjectiveAdmin(ExportMixin, ServiceAdmin[Objective]):
     """What customers want to reach. Objectives are archived, never deleted."""
 
     section = "Value"
@@ -74,12 +95,22 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
     menu_order = 10
     form = ObjectiveForm
     list_display = (
-        "title", "account", "completion_type", number("baseline"), number("current"), number("target"),
-        number("completion"), "owner", "due_on", "show_in_portal", "archived_at",
+        "title", "account", "completed", number("baseline"), number("current"), number("target"), "progressed",
+        "owner", "due_on", "show_in_portal", "archived_at",
     )  # fmt: skip
     list_filter = (
-        "completion_type", "kind", "is_met", "show_in_portal", ("archived_at", admin.EmptyFieldListFilter),
-    )  # fmt: skip
+        Archived,
+        ("account", AutocompleteSelectFilter),
+        ("owner", AutocompleteSelectFilter),
+        ("metric", AutocompleteSelectFilter),
+        ("completion_type", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("completion", NumberRange),
+        ("is_met", BooleanRadioFilter),
+        ("due_on", RangeDateFilter),
+        ("last_progress_at", RangeDateTimeFilter),
+        ("show_in_portal", BooleanRadioFilter),
+    )
     list_select_related = ("account", "owner")
     search_fields = ("title", "=external_id", "account__name")
     search_help_text = "Part of a title or of an account's name, or an external id."
@@ -104,6 +135,28 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
         "archived_at", "created_at", "updated_at",
     )  # fmt: skip
     inlines = (RevisionInline,)
+    exported = (
+        Column("id", F("pk")),
+        Column("external_id", F("external_id"), is_text=True),
+        Column("account_id", F("account_id")),
+        Column("account", F("account__name"), is_text=True),
+        Column("title", F("title"), is_text=True),
+        Column("completion_type", F("completion_type"), is_text=True),
+        Column("metric", F("metric__key"), is_text=True),
+        Column("unit", F("unit"), is_text=True),
+        Column("baseline", PlainNumber(F("baseline"))),
+        Column("current", PlainNumber(F("current"))),
+        Column("target", PlainNumber(F("target"))),
+        Column("completion", PlainNumber(F("completion"))),
+        Column("weight", PlainNumber(F("weight"))),
+        Column("owner", F("owner__email"), is_text=True),
+        Column("started_on", F("started_on")),
+        Column("due_on", F("due_on")),
+        Column("measured_at", F("measured_at")),
+        Column("last_progress_at", F("last_progress_at")),
+        Column("show_in_portal", F("show_in_portal")),
+        Column("archived_at", F("archived_at")),
+    )
     actions = ("archive", "restore")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Objective | None = None) -> tuple[str, ...]:
@@ -115,6 +168,25 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
         """Link to the objective's page."""
         return obj.get_absolute_url()
 
+    @property
+    def import_url(self) -> str:
+        """Link to the import of files."""
+        return import_address()
+
+    @admin.display(description="completion", ordering="completion")
+    def completed(self, obj: Objective) -> str:
+        """Write the completion, or why there is none."""
+        if not obj.is_numeric:
+            return "Done" if obj.done else "Not done"
+        if obj.completion is None:
+            return "Not measured yet"
+        return pill(percent(obj.completion), tone="good") if obj.is_met else percent(obj.completion)
+
+    @admin.display(description="last progress", ordering="last_progress_at")
+    def progressed(self, obj: Objective) -> str:
+        """Say how long ago the objective moved towards its target."""
+        return ago(obj.last_progress_at)
+
     @admin.display(description="readings")
     def readings(self, obj: Objective) -> str:
         """Link to the measurements that current comes from."""
@@ -123,7 +195,9 @@ class ObjectiveAdmin(ServiceAdmin[Objective]):
         of_metric = {"account": obj.account_id, "metric": obj.metric_id}
         subject = {"objective": obj.pk} if obj.metric_id is None else of_metric
         query = urlencode({f"{name}__id__exact": key for name, key in subject.items()})
-        return format_html('<a href="{}?{}">All readings</a>', reverse("admin:objectives_reading_changelist"), query)
+        return format_html(
+            '<a class="vr-go" href="{}?{}">All readings</a>', reverse("admin:objectives_reading_changelist"), query
+        )
 
     def save_model(self, request: HttpRequest, obj: Objective, form: Any, change: bool) -> None:
         """Save by the services; their refusals name the fields."""

@@ -1,6 +1,7 @@
 """People, accounts and keys in the admin: saved by the services, refused beside the field."""
 
 import smtplib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from accounts.models import Account, ApiKey, User
 from accounts.services.keys import create_api_key
@@ -20,10 +22,13 @@ from valuerealization.common.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
+INLINE = {
+    f"{name}-{count}_FORMS": "0" for name in ("objectives", "apikey_set") for count in ("TOTAL", "INITIAL")
+}  # fmt: skip
 ACCOUNT = {
     "name": "Northwind", "external_id": "", "owner": "", "timezone": "Europe/Berlin", "segment": "enterprise",
     "industry": "", "currency": "EUR", "arr": "1250000", "contract_signed_on": "2026-01-05", "went_live_on": "",
-    "renewal_on": "2027-01-05",
+    "renewal_on": "2027-01-05", **INLINE,
 }  # fmt: skip
 
 
@@ -51,7 +56,8 @@ def test_account_is_added_by_the_services(client: Client, admin: User) -> None:
 
 def test_account_changes_only_where_it_was_touched(client: Client, admin: User) -> None:
     owner = make_user()
-    account = make_account(**{**ACCOUNT, "owner": owner, "arr": None, "renewal_on": None, "went_live_on": None,
+    given = {name: value for name, value in ACCOUNT.items() if name not in INLINE}
+    account = make_account(**{**given, "owner": owner, "arr": None, "renewal_on": None, "went_live_on": None,
                               "contract_signed_on": None, "external_id": "CRM-1"})  # fmt: skip
     form = {**ACCOUNT, "owner": owner.pk, "arr": "", "renewal_on": "", "contract_signed_on": "", "external_id": "CRM-1"}
     assert client.post(address("account", "change", account.pk), {**form, "industry": "Trade"}).status_code == 302
@@ -94,6 +100,40 @@ def test_accounts_are_archived_and_restored_from_the_list(client: Client, admin:
         assert (account.archived_at is not None) == is_archived
     actions = AuditEntry.objects.filter(account_id=account.pk).order_by("pk").values_list("action", flat=True)
     assert list(actions) == ["account.created", "account.archived", "account.restored"]
+
+
+def test_bulk_actions_ask_first_and_take_no_for_an_answer(client: Client, admin: User) -> None:
+    account, other = make_account(name="Zephyr"), make_account(name="Elm")
+    url, chosen = address("account", "changelist"), {"action": "archive", "_selected_action": [account.pk, other.pk]}
+    asked = client.post(url, chosen)
+    assert asked.status_code == 200
+    page = asked.content.decode()
+    assert "Archive these accounts?" in page
+    assert [str(row) for row in asked.context["chosen"]] == ["Zephyr", "Elm"]
+    assert page.count('name="_selected_action"') == 2
+    assert not Account.objects.exclude(archived_at=None).exists()
+
+
+def test_owner_changes_for_many_with_an_audit_entry_each(client: Client, admin: User) -> None:
+    new, gone = make_user(name="Nia New"), make_user(is_active=False)
+    chosen = [make_account().pk for _ in range(3)]
+    data = {"action": "change_owner", "_selected_action": chosen, "confirmed": "yes", "reason": "Territories"}
+    refused = client.post(address("account", "changelist"), {**data, "owner": gone.pk})
+    assert (refused.status_code, list(refused.context["form"].errors)) == (422, ["owner"])
+    assert client.post(address("account", "changelist"), {**data, "owner": new.pk}).status_code == 302
+    assert set(Account.objects.values_list("owner", flat=True)) == {new.pk}
+    entries = AuditEntry.objects.filter(action="account.updated")
+    assert [entry.details["owner"] for entry in entries] == [[None, new.pk]] * 3
+
+
+def test_too_many_at_once_are_refused(client: Client, admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("valuerealization.common.admin.bulk.MOST", 2)
+    for _ in range(3):
+        make_account()
+    data = {"action": "archive", "_selected_action": "1", "select_across": "1", "confirmed": "yes"}
+    response = client.post(address("account", "changelist"), data, follow=True)
+    assert "Choose at most 2 at a time" in response.content.decode()
+    assert not Account.objects.exclude(archived_at=None).exists()
 
 
 def test_accounts_are_found_and_linked_to_their_page(client: Client, admin: User) -> None:
@@ -163,7 +203,7 @@ def test_a_mail_server_that_is_away_is_said_and_loses_nobody(
 def test_person_changes_address_and_role(client: Client, admin: User) -> None:
     user = make_user(email="old@example.com", name="Olga")
     EmailAddress.objects.create(user=user, email="old@example.com", verified=True, primary=True)
-    data = {"email": "new@example.com", "name": "Olga", "role": "leader", "is_active": "on"}
+    data = {"email": "new@example.com", "name": "Olga", "role": "leader", "is_active": "on", **INLINE}
     assert client.post(address("user", "change", user.pk), data).status_code == 302
     user.refresh_from_db()
     assert (user.email, user.role) == ("new@example.com", "leader")
@@ -195,7 +235,7 @@ def test_person_is_refused_beside_the_field(client: Client, admin: User, typed: 
 @pytest.mark.parametrize(("typed", "field"), [({"role": "leader"}, "role"), ({"is_active": ""}, "is_active")])
 def test_the_last_administrator_stays_one(client: Client, admin: User, typed: dict[str, str], field: str) -> None:
     make_user(role="admin", is_active=False)
-    data = {"email": admin.email, "name": admin.name, "role": "admin", "is_active": "on", **typed}
+    data = {"email": admin.email, "name": admin.name, "role": "admin", "is_active": "on", **INLINE, **typed}
     data = {name: value for name, value in data.items() if value}
     response = client.post(address("user", "change", admin.pk), data)
     assert list(response.context["adminform"].form.errors) == [field]
@@ -254,13 +294,19 @@ def test_key_is_limited_and_revoked_for_good(client: Client, admin: User) -> Non
 
 
 def test_list_says_which_keys_are_good(client: Client, admin: User) -> None:
-    for name, fields in {"a": {}, "b": {"revoked": True}, "c": {"expiry_date": timezone.now()}}.items():
+    now = timezone.now()
+    for name, fields in {
+        "a": {},
+        "b": {"revoked": True},
+        "c": {"expiry_date": now},
+        "d": {"expiry_date": now + timedelta(days=8, hours=1)},
+    }.items():
         key, _ = create_api_key(name=name, scope="read", by=SYSTEM)
         ApiKey.objects.filter(pk=key.pk).update(**fields)
     page = client.get(address("apikey", "changelist"))
     site = page.context["cl"].model_admin
-    assert {row.name: site.state(row) for row in page.context["cl"].result_list} == {
-        "a": "Active", "b": "Revoked", "c": "Expired",
+    assert {row.name: strip_tags(site.state(row)) for row in page.context["cl"].result_list} == {
+        "a": "Active", "b": "Revoked", "c": "Expired", "d": "Expires in 8 days",
     }  # fmt: skip
 
 

@@ -15,12 +15,15 @@ from valuerealization.common.admin.base import (
     ServiceAdmin,
     TabularInline,
     actor,
-    number,
 )
 from valuerealization.common.admin.bulk import ReasonForm, confirmed
+from valuerealization.common.admin.columns import NOTHING, ago, import_address, money, number, pill
+from valuerealization.common.admin.exports import ExportMixin
 
 __all__ = [
+    "NOTHING",
     "AuditEntryAdmin",
+    "ExportMixin",
     "LedgerAdmin",
     "ModelAdmin",
     "NewestPaginator",
@@ -32,7 +35,11 @@ __all__ = [
     "TabularInline",
     "access",
     "actor",
+    "ago",
     "confirmed",
+    "import_address",
+    "money",
     "number",
+    "pill",
     "schedules",
 ]

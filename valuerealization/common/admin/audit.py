@@ -1,15 +1,21 @@
 """The audit log in the admin: to read and to search."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from valuerealization.common.admin.base import LedgerAdmin
+from valuerealization.common.admin.filters import ChoicesDropdownFilter, RangeDateTimeFilter
 from valuerealization.common.models import AuditEntry
 
+if TYPE_CHECKING:
+    from django.contrib.admin import SimpleListFilter as DropdownFilter
+else:
+    from unfold.contrib.filters.admin import DropdownFilter
 
-class SubjectFilter(admin.SimpleListFilter):
+
+class SubjectFilter(DropdownFilter):
     """Narrow the audit log to one kind of record, without reading it for the choices."""
 
     title = "subject"
@@ -33,6 +39,6 @@ class AuditEntryAdmin(LedgerAdmin[AuditEntry]):
     section = "System"
     icon = "history_edu"
     list_display = ("at", "actor_name", "actor_kind", "action", "subject_label", "account_id", "request_id")
-    list_filter = ("actor_kind", SubjectFilter, "at")
+    list_filter = (("actor_kind", ChoicesDropdownFilter), SubjectFilter, ("at", RangeDateTimeFilter))
     search_fields = ("=action", "=request_id", "=account_id", "=subject_id", "actor_name", "subject_label")
     search_help_text = "An action (account.updated), a request id, the id of an account or record, or a name."

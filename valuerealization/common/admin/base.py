@@ -1,10 +1,8 @@
 """Pages that save by services, and pages that only show."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
-from django.contrib import admin
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -14,7 +12,6 @@ from django.utils.functional import cached_property
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from valuerealization.common.audit import Actor
-from valuerealization.common.numbers import to_plain
 
 if TYPE_CHECKING:  # the theme's classes are Django's, with other templates and widgets
     from django.contrib.admin import ModelAdmin as ThemedAdmin
@@ -32,17 +29,6 @@ def actor(request: HttpRequest) -> Actor:
     """Name the administrator in the audit log."""
     by: Actor = request.user.as_actor()  # type: ignore[union-attr]
     return by
-
-
-def number(name: str, *, description: str = "") -> Callable[[Any], str]:
-    """Make a column of numbers without the zeros of their database column."""
-
-    @admin.display(description=description or name.replace("_", " "), ordering=name)
-    def column(row: Any) -> str:
-        value = getattr(row, name)
-        return "-" if value is None else to_plain(value)
-
-    return column
 
 
 class ModelAdmin(ThemedAdmin[M]):
@@ -106,6 +92,10 @@ class ServiceAdmin(ModelAdmin[M]):
         if obj is not None and self.has_change_permission(request, obj):
             sets.append(("Why", {"fields": ("reason",)}))
         return sets if obj is None or not self.kept else [*sets, ("Record", {"fields": self.kept})]
+
+    def get_inlines(self, request: HttpRequest, obj: M | None) -> Any:
+        """Show what belongs to a record once there is one."""
+        return super().get_inlines(request, obj) if obj is not None else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
         """Show what is kept, without a field to change it."""
