@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.views import account, accounts, audit, portfolio, search
+from portfolio.views import account, accounts, audit, portfolio, saved, search
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
@@ -14,5 +14,11 @@ urlpatterns = [
     path("portfolio/explain/", portfolio.explain, name="portfolio_explain"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/export.csv", audit.audit_export, name="audit_export"),
+    path("views/new/<str:list_name>/", saved.create, name="view_create"),
+    path("views/<int:pk>/edit/", saved.update, name="view_update"),
+    path("views/<int:pk>/overwrite/", saved.overwrite, name="view_overwrite"),
+    path("views/<int:pk>/delete/", saved.delete, name="view_delete"),
+    path("views/<int:pk>/restore/", saved.restore, name="view_restore"),
+    path("views/<int:pk>/default/", saved.make_default, name="view_default"),
     path("search/", search.search_page, name="search"),
 ]

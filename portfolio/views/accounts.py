@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -13,11 +14,11 @@ from portfolio.queries import rows
 from portfolio.queries.columns import ACCOUNTS
 from portfolio.queries.people import owners
 from portfolio.views.addresses import ListAddress
-from portfolio.views.lists import export, list_context, read_page
+from portfolio.views.lists import export, list_context, missing_view, open_view, read_page, view_context
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
 
 # What is swapped, and the part of the template that answers; the filter form swaps the list and stays itself.
-PARTS: Final = {"accounts": "accounts", "account-list": "list-answer"}
+PARTS: Final = {"accounts": "accounts-answer", "account-list": "list-answer"}
 
 
 @signed_in
@@ -25,11 +26,17 @@ PARTS: Final = {"accounts": "accounts", "account-list": "list-answer"}
 def account_list(request: HtmxRequest) -> HttpResponseBase:
     """List accounts with their live score, worst first unless asked otherwise, or answer with the file."""
     at = timezone.now()
-    address = ListAddress.parse(ACCOUNTS, request.GET)
     if "export" in request.GET:
-        return export(request, address, at=at)
+        return export(request, ListAddress.parse(ACCOUNTS, request.GET), at=at)
+    menu, entry, elsewhere = open_view(request, ACCOUNTS, request.GET)
+    if elsewhere:
+        return redirect(elsewhere)
+    view = [("view", str(entry.pk) if entry else "")]
+    address = ListAddress.parse(ACCOUNTS, request.GET, view=view, has_default=menu.default is not None)
     address, page = read_page(address, at=at)
-    context = list_context(address, page, owners()) | {
+    context = list_context(address, page, owners(including=address.filter.owner)) | {
+        "views": view_context(address, menu, entry),
+        "notes": missing_view(request.GET, entry),
         "nav": "accounts",
         "total": rows.matched(address.filter, live=True, on=at.date()),
         "all_href": address.with_owner(""),
@@ -39,7 +46,7 @@ def account_list(request: HtmxRequest) -> HttpResponseBase:
         "archived_href": ListAddress(ACCOUNTS, AccountFilter(archived=True)).href,
         "can_create": can_create_account(request.user),
     }
-    part = PARTS.get(request.htmx.target or "", "accounts")
+    part = PARTS.get(request.htmx.target or "", "accounts-answer")
     response = render_page(request, "portfolio/accounts.html", context, part=part)
     if wants_part(request):
         response["HX-Push-Url"] = address.href

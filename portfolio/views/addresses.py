@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from accounts.models import Segment
 from accounts.stages import Stage
-from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, ParameterError, parse_ordering
-from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
+from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, ParameterError
+from objectives.queries.trend import DEFAULT_MONTHS
 from objectives.status import Status, label_of
 from portfolio.queries.columns import ListColumn, ListKind, offered
+from portfolio.queries.states import ListState, first
 from valuerealization.common.numbers import to_plain
 from valuerealization.common.units import MINUS, format_day
 
@@ -86,25 +87,30 @@ class ListAddress:
         has_default: bool = False,
     ) -> Self:
         """Read an address; what is not one of its parameters is not looked at."""
-        wanted, errors = AccountFilter.parse(parameters)
-        ordering, order_errors = parse_ordering(_first(parameters, "ordering"))
         among = offered()
-        columns, column_errors = parse_columns(_all(parameters, "columns"), among=among, kind=kind)
-        if not kind.has_archived:
-            wanted = replace(wanted, archived=False)
-            errors = tuple(error for error in errors if error.parameter != "archived")
+        state, errors = ListState.parse(kind, parameters, among=among)
         return cls(
             kind=kind,
-            filter=wanted,
-            ordering=ordering,
-            columns=columns,
-            months=parse_months(_first(parameters, "months")),
-            cursor=_first(parameters, "cursor") or None,
+            filter=state.filter,
+            ordering=state.ordering,
+            columns=state.columns,
+            months=state.months,
+            cursor=first(parameters, "cursor") or None,
             view=tuple((name, value) for name, value in view if value),
             has_default=has_default,
-            errors=(*errors, *order_errors, *column_errors),
+            errors=errors,
             offered=among,
         )
+
+    @property
+    def state(self) -> ListState:
+        """Give everything that makes the list what it is, but not the page it is at: what a saved view keeps."""
+        return ListState(self.filter, self.ordering, self.columns, self.months)
+
+    @property
+    def order_name(self) -> str:
+        """Say how the list is sorted."""
+        return ORDER_NAMES[self.ordering]
 
     @property
     def path(self) -> str:
@@ -225,58 +231,13 @@ class ListAddress:
             for error in self.errors
         ]
 
-    def state(self) -> dict[str, list[str]]:
-        """Write everything that makes the list what it is, but not the page it is at: what a saved view keeps."""
-        rest = {
-            "ordering": "" if self.ordering == DEFAULT_ORDERING else self.ordering,
-            "columns": ",".join(self.columns),
-            "months": "" if self.months == DEFAULT_MONTHS else str(self.months),
-        }
-        return self.filter.as_parameters() | {name: [value] for name, value in rest.items() if value}
-
     def _parameters(self) -> dict[str, list[str]]:
         rest = {"cursor": self.cursor or "", **dict(self.view)}
-        return self.state() | {name: [value] for name, value in rest.items() if value}
+        return self.state.as_parameters() | {name: [value] for name, value in rest.items() if value}
 
     def _written(self) -> str:
         query = urlencode(self._parameters(), doseq=True) or ("view=all" if self.has_default else "")
         return f"{self.path}?{query}" if query else self.path
-
-
-def parse_columns(
-    given: Iterable[str], *, among: Iterable[ListColumn], kind: ListKind
-) -> tuple[tuple[str, ...], tuple[ParameterError, ...]]:
-    """Read the columns of an address, repeated or with commas; the usual ones are no choice.
-
-    Shape:  in the order in which columns stand; an unknown one is left out with an error.
-    """
-    asked = {part.strip() for text in given for part in text.split(",") if part.strip()}
-    known = tuple(column.key for column in among)
-    unknown = sorted(asked - set(known))
-    errors: tuple[ParameterError, ...] = ()
-    if unknown:
-        names = ", ".join(name[:40] for name in unknown[:5])
-        errors = (
-            ParameterError("columns", "unknown_column", f"There is no column {names} any more; the others are shown."),
-        )
-    found = tuple(key for key in known if key in asked)
-    return (() if set(found) == set(kind.usual) else found), errors
-
-
-def parse_months(text: str) -> int:
-    """Read the period of an address; one that isn't offered is the usual one."""
-    return next((months for months in PERIODS if str(months) == text), DEFAULT_MONTHS)
-
-
-def _all(parameters: Mapping[str, Any], name: str) -> list[str]:
-    getlist = getattr(parameters, "getlist", None)
-    found = getlist(name) if getlist else parameters.get(name, [])
-    return [found] if isinstance(found, str) else [str(each) for each in found]
-
-
-def _first(parameters: Mapping[str, Any], name: str) -> str:
-    found = _all(parameters, name)
-    return found[-1] if found else ""
 
 
 def _range(low: Decimal | None, high: Decimal | None) -> str:

@@ -3,22 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponseBadRequest, QueryDict
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 
 from accounts.models import Segment, User
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
 from objectives.queries.trend import PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import rows
+from portfolio.queries.columns import ListKind
 from portfolio.queries.export import accounts_csv
+from portfolio.queries.views import ViewEntry, ViewMenu, is_changed, view_menu
 from portfolio.views.addresses import ORDER_NAMES, Chip, ListAddress
+from valuerealization.common.htmx import HtmxRequest, wants_part
 from valuerealization.common.keyset import InvalidCursor
 
 # Fields of the filter form; the rest of the address is carried along.
 _TYPED = ("search", "status", "owner", "segment", "value_min", "value_max", "ordering")
+
+
+# What an address says when it wants the whole list rather than the person's default view.
+EVERYTHING: Final = "all"
 
 
 def read_page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.Page]:
@@ -47,7 +56,7 @@ def list_context(address: ListAddress, page: rows.Page, people: Sequence[User]) 
         "previous_href": address.at(page.previous_cursor) if page.previous_cursor else "",
         "next_href": address.at(page.next_cursor) if page.next_cursor else "",
         "chips": chips_of(address, people),
-        "complaints": address.complaints(),
+        "complaints": [*address.complaints(), *_gone(address, people)],
         "refused": {error.parameter for error in address.errors},
         "order_name": ORDER_NAMES[address.ordering],
         "filter_inputs": address.hidden(*_TYPED),
@@ -60,6 +69,84 @@ def list_context(address: ListAddress, page: rows.Page, people: Sequence[User]) 
         "legend_note": LEGEND_NOTE,
         "chooser": _chooser(address),
     }
+
+
+def open_view(request: HtmxRequest, kind: ListKind, parameters: QueryDict) -> tuple[ViewMenu, ViewEntry | None, str]:
+    """Find the saved view that an address names, and where a bare one leads.
+
+    Shape:  the address to go to instead is empty but for the bare address of somebody with a default view, and for one
+            that names a view and nothing else: the state of the list is always in its address.
+    """
+    menu = view_menu(user=request.user, kind=kind)
+    entry = menu.find(parameters.get("view", ""))
+    target = ""
+    if not wants_part(request):
+        if not request.GET:
+            entry = menu.default
+            target = entry_href(entry, kind) if entry else ""
+        elif set(request.GET) == {"view"} and entry and entry.parameters:
+            target = entry_href(entry, kind)
+    return menu, entry, target
+
+
+def missing_view(parameters: QueryDict, entry: ViewEntry | None) -> list[str]:
+    """Say that the view which an address names cannot be opened; what else the address says is shown."""
+    if entry or parameters.get("view", "") in ("", EVERYTHING):
+        return []
+    return ["View: It was deleted, or is not shared with you. Its filters are shown as far as the address has them."]
+
+
+def view_context(address: ListAddress, menu: ViewMenu, entry: ViewEntry | None) -> dict[str, Any]:
+    """Give what the bar of the open view and the menu of views need."""
+    kind = address.kind
+    state = urlencode(address.state.as_parameters(), doseq=True)
+
+    def link(name: str, *args: Any) -> str:
+        return f"{reverse(name, args=args)}?{state}" if state else reverse(name, args=args)
+
+    found: dict[str, Any] = {
+        "entry": entry,
+        "is_empty": not menu.own and not menu.others,
+        "everything_href": ListAddress(kind, has_default=address.has_default).href,
+        "is_everything": entry is None and not state,
+        "save_href": link("view_create", kind.name),
+        "groups": [
+            {
+                "name": name,
+                "entries": [
+                    {"entry": each, "href": entry_href(each, kind), "is_current": each == entry} for each in some
+                ],
+            }
+            for name, some in (("My views", menu.own), ("Shared by others", menu.others))
+        ],
+    }
+    if entry is not None:
+        found |= {
+            "href": entry_href(entry, kind),
+            "is_changed": is_changed(entry, address.state, kind=kind),
+            "overwrite_href": link("view_overwrite", entry.pk),
+            "default_href": reverse("view_default", args=[entry.pk]),
+            "edit_href": reverse("view_update", args=[entry.pk]),
+        }
+    return found
+
+
+def entry_href(entry: ViewEntry, kind: ListKind) -> str:
+    """Write the address that a view opens, with its whole state in it, gone things included."""
+    return f"{reverse(kind.url_name)}?{urlencode({'view': [str(entry.pk)]} | entry.parameters, doseq=True)}"
+
+
+def _gone(address: ListAddress, people: Sequence[User]) -> list[str]:
+    """Say what the address names that is not there any more."""
+    email = address.filter.owner
+    if not email or email == NONE:
+        return []
+    person = next((each for each in people if each.email == email), None)
+    if person is None:
+        return [f"Owner: Nobody on the team has the address {email}, so no account fits."]
+    if not person.is_active:
+        return [f"Owner: {person} has left the team. What is still assigned to them is shown."]
+    return []
 
 
 def columns_of(address: ListAddress) -> list[dict[str, Any]]:

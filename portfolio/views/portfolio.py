@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -16,7 +17,7 @@ from portfolio.queries import averages, summary
 from portfolio.queries.columns import PORTFOLIO, Key
 from portfolio.queries.people import owners
 from portfolio.views.addresses import ListAddress
-from portfolio.views.lists import chips_of, export, list_context, read_page
+from portfolio.views.lists import chips_of, export, list_context, missing_view, open_view, read_page, view_context
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
 
 PAGE: Final = "portfolio/portfolio.html"
@@ -34,12 +35,19 @@ def portfolio(request: HtmxRequest) -> HttpResponseBase:
     part = PARTS.get(request.htmx.target or "", "") if wants_part(request) else ""
     parameters = _parameters(request, part)
     table = parameters.get("table") == "1"
-    address = ListAddress.parse(PORTFOLIO, parameters, view=[("table", "1" if table else "")])
     if "export" in request.GET:
-        return export(request, address, at=at)
+        return export(request, ListAddress.parse(PORTFOLIO, parameters), at=at)
+    menu, entry, elsewhere = open_view(request, PORTFOLIO, parameters)
+    if elsewhere:
+        return redirect(elsewhere)
+    view = [("table", "1" if table else ""), ("view", str(entry.pk) if entry else "")]
+    address = ListAddress.parse(PORTFOLIO, parameters, view=view, has_default=menu.default is not None)
     context = _trend(address, table=table, at=at)
     if part != TREND:
-        context |= _accounts(address, parameters, at=at)
+        context |= _accounts(address, parameters, at=at) | {
+            "views": view_context(address, menu, entry),
+            "notes": missing_view(parameters, entry),
+        }
     response = render_page(request, PAGE, context, part=part)
     if part:
         response["HX-Push-Url"] = context["address"].href
@@ -106,7 +114,7 @@ def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> d
     is_filtered = not address.filter.is_empty
     whole = summary.overview() if is_filtered else summary.Overview(found.listed, found.numeric)
     address, page = read_page(address, at=at)
-    context = list_context(address, page, owners())
+    context = list_context(address, page, owners(including=address.filter.owner))
     filters = ", ".join(chip.label for chip in context["chips"])
     return context | {
         "summary": found,

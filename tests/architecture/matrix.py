@@ -82,6 +82,12 @@ MATRIX: Final = {
     "audit_log": {"GET": LEADERS},
     "audit_export": {"GET": LEADERS},
     "search": _PAGE,
+    "view_create": _FORM,
+    "view_update": _OWN_FORM,
+    "view_overwrite": {"POST": OWN},
+    "view_delete": {"POST": OWN},
+    "view_restore": _OWN_FORM,
+    "view_default": {"POST": TEAM},
     # API
     "api/customers": _LIST,
     "api/customers/<reference:reference>": {**_RECORD, "DELETE": WRITE},
@@ -105,4 +111,5 @@ MATRIX: Final = {
 PATHS: Final = {
     "account_reset_password_from_key": "/password/1-no-such-key/",
     "api/": "/api/no-such-thing",
+    "view_create": "/views/new/portfolio/",
 }

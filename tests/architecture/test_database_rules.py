@@ -155,6 +155,11 @@ BROKEN = {
     "objectives_snapshot_status_known": change("objectives_snapshot", status="'fine'"),
     "objectives_snapshot_status_with_score": change("objectives_snapshot", status="NULL"),
     "objectives_snapshot_week_is_sunday": change("objectives_snapshot", week="week + 1"),
+    "portfolio_defaultview_list_known": change("portfolio_defaultview", list_name="'other'"),
+    "portfolio_defaultview_one_a_list": copy("portfolio_defaultview"),
+    "portfolio_savedview_list_known": change("portfolio_savedview", list_name="'other'"),
+    "portfolio_savedview_name_given": change("portfolio_savedview", name="''"),
+    "portfolio_savedview_name_once": copy("portfolio_savedview", name="upper(name)"),
     "objectives_standing_status_with_score": change(
         "objectives_standing", "value_delivered IS NOT NULL", status="NULL"
     ),

@@ -25,6 +25,9 @@ from objectives.models import (
     TickRun,
     WeekRollup,
 )
+from portfolio.models import SavedView
+from portfolio.queries.columns import PORTFOLIO
+from portfolio.services.views import save_view
 from tests.factories import make_account, make_metric, make_objective, make_segment, make_user, record
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry, AuditProof, AuditSeal, IdempotencyRecord
@@ -54,6 +57,7 @@ class World:
     attribute: Attribute
     segment: SavedSegment
     batch: ImportBatch
+    view: SavedView
     read_key: str
     write_key: str
 
@@ -115,6 +119,7 @@ def make_world() -> World:
     ImportChange.objects.create(batch=batch, subject="account", subject_id=account.pk, changes={"name": ["N", "N"]})
     ImportChange.objects.create(batch=batch, subject="reading", subject_id=1, last_id=2)
     ImportMapping.objects.create(kind="accounts", source="CRM", columns={"Id": "external_id"}, updated_at=AT)
+    view = save_view(owner=owner, kind=PORTFOLIO, name="Stalled", parameters={}, is_shared=True, is_default=True)
     keys: dict[str, str] = {}
     for scope in ("read", "write"):
         _, keys[scope] = create_api_key(name=scope, scope=scope, by=SYSTEM)
@@ -122,5 +127,5 @@ def make_world() -> World:
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
         contact, member, attribute, segment,
-        batch, keys["read"], keys["write"],
+        batch, view, keys["read"], keys["write"],
     )  # fmt: skip

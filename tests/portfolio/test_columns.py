@@ -21,7 +21,8 @@ from objectives.models import Snapshot
 from objectives.queries.lists import AccountFilter
 from portfolio.queries.columns import ACCOUNTS, KINDS, PORTFOLIO, Key, offered
 from portfolio.queries.rows import Row, page
-from portfolio.views.addresses import ListAddress, parse_columns
+from portfolio.queries.states import parse_columns
+from portfolio.views.addresses import ListAddress
 from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
 
 START = datetime(2026, 6, 2, 9, tzinfo=UTC)  # a Tuesday
