@@ -37,6 +37,7 @@ class Key(StrEnum):
     TREND = "trend"
     CHANGE = "change"
     OUTCOMES = "outcomes"
+    VERIFIED = "verified"
     OBJECTIVES = "objectives"
     GOALS_MET = "goals_met"
     DAYS = "days"
@@ -77,6 +78,7 @@ _ALL: Final = (
     ListColumn(Key.TREND, "26 weeks", "Trend of 26 weeks", VALUE_GROUP, "c-spark"),
     ListColumn(Key.CHANGE, "4 weeks", "Change over 4 weeks", VALUE_GROUP, "n c-delta"),
     ListColumn(Key.OUTCOMES, "Outcomes only", "Outcomes only", VALUE_GROUP, "n", hint="without activity metrics"),
+    ListColumn(Key.VERIFIED, "Verified", "Verified %", VALUE_GROUP, "n", hint="verified readings alone"),
     ListColumn(Key.OBJECTIVES, "Objectives", "Objectives met, as a count", GOALS_GROUP, "n c-obj"),
     ListColumn(Key.GOALS_MET, "Goals met", "Goals met, as a share", GOALS_GROUP, "n"),
     ListColumn(Key.DAYS, "No progress", "Days without progress", GOALS_GROUP, "n"),

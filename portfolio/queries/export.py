@@ -43,6 +43,7 @@ _FIELDS: Final = {
     Key.TREND: (),
     Key.CHANGE: ("change_4_weeks",),
     Key.OUTCOMES: ("outcomes_only",),
+    Key.VERIFIED: ("verified",),
     Key.OBJECTIVES: ("objectives_met", "objectives_total"),
     Key.GOALS_MET: ("goals_met_share",),
     Key.DAYS: ("days_without_progress",),
@@ -112,6 +113,7 @@ def _shown_fields() -> dict[str, Column]:
     return _named(
         Column("status", F("shown_status")),
         Column("value_delivered", PlainNumber(F("shown_value"))),
+        Column("verified", PlainNumber(F("shown_verified"))),
         Column("objectives_met", met),
         Column("objectives_total", total),
         Column("goals_met_share", _share(met, total)),
@@ -129,6 +131,7 @@ def _live_fields(at: datetime | None) -> dict[str, Column]:
     return _named(
         Column("status", F("status")),
         Column("value_delivered", PlainNumber(F("value_delivered"))),
+        Column("verified", PlainNumber(F("verified"))),
         Column("objectives_met", F("objectives_met")),
         Column("objectives_total", F("objectives_total")),
         Column("goals_met_share", _share(F("objectives_met"), F("objectives_total"))),

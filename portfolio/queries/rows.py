@@ -47,7 +47,7 @@ class Row:
     Shape:  live, or from its last snapshot; until the first scored one live there too, and then `live_until` names the
             Sunday of the next. `value`, `status` None without a score; `change` None without a snapshot four weeks
             before the last. `before` and `outcomes` only where their columns are shown.
-    Units:  value and outcomes in percent, change in points as shown, days whole.
+    Units:  value, outcomes and verified in percent, change in points as shown, days whole.
     """
 
     account: Account
@@ -62,6 +62,7 @@ class Row:
     change: int | None
     before: Before | None
     outcomes: Decimal | None
+    verified: Decimal | None
     goals_met: int
     goals: int
     manual: int
@@ -159,6 +160,7 @@ def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live:
         change=_change(standing, taken, value=value),
         before=_before(standing, value=value, today=today),
         outcomes=getattr(standing, "outcomes", None),
+        verified=standing.verified if live else standing.shown_verified,
         goals_met=met,
         goals=goals,
         manual=standing.objectives_manual,

@@ -1,6 +1,7 @@
 """Saved views: which a person can open, which of them is open, and whether the list still is as it was saved."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 
@@ -45,7 +46,7 @@ class ViewMenu:
 def view_menu(*, user: User, kind: ListKind) -> ViewMenu:
     """Read the views of a list that a person can open: one query."""
     chosen = DefaultView.objects.filter(user=user, view=OuterRef("pk"))
-    found = (
+    found: Any = (
         SavedView.objects.kept()
         .usable_by(user)
         .filter(list_name=kind.name)
