@@ -73,6 +73,6 @@ def view_menu(*, user: User, kind: ListKind) -> ViewMenu:
     )
 
 
-def is_changed(entry: ViewEntry, state: ListState, *, kind: ListKind) -> bool:
-    """Tell whether a list differs from the view it was opened with."""
-    return ListState.parse(kind, entry.parameters)[0] != state
+def is_changed(entry: ViewEntry, state: ListState) -> bool:
+    """Tell whether a list differs from the view it was opened with, or the view names what is gone."""
+    return entry.parameters != state.as_parameters()

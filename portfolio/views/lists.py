@@ -123,7 +123,7 @@ def view_context(address: ListAddress, menu: ViewMenu, entry: ViewEntry | None) 
     if entry is not None:
         found |= {
             "href": entry_href(entry, kind),
-            "is_changed": is_changed(entry, address.state, kind=kind),
+            "is_changed": is_changed(entry, address.state),
             "overwrite_href": link("view_overwrite", entry.pk),
             "default_href": reverse("view_default", args=[entry.pk]),
             "edit_href": reverse("view_update", args=[entry.pk]),
