@@ -32,7 +32,7 @@ WITH due AS MATERIALIZED (
 ), {OBJECTIVE_STATE}, {ACCOUNTS},
 inserted AS (
   INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})
-  SELECT account_id, week, boundary_at, known_at, timezone, now(), value_delivered, verified, status, days,
+  SELECT account_id, week, boundary_at, known_at, timezone, now(), value_delivered, verified, outcomes, status, days,
     last_progress_at, total, measured, met, now() - boundary_at >= interval '{LATE}', false
   FROM account_state
   ON CONFLICT (account_id, week) DO NOTHING

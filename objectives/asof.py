@@ -82,7 +82,8 @@ account_state AS MATERIALIZED (
   SELECT m.*, value_status(m.value_delivered, m.total > 0 AND m.met = m.total, m.days) AS status
   FROM (
     SELECT due.account_id, due.timezone, due.week, due.boundary_at, due.known_at, due.rebuilt, a.value_delivered,
-      a.verified, COALESCE(a.total, 0) AS total, COALESCE(a.measured, 0) AS measured, COALESCE(a.met, 0) AS met,
+      a.verified, a.outcomes, COALESCE(a.total, 0) AS total, COALESCE(a.measured, 0) AS measured,
+      COALESCE(a.met, 0) AS met,
       a.last_progress_at,
       CASE WHEN a.value_delivered IS NOT NULL THEN greatest(0, due.week - CASE
         WHEN a.last_progress_at IS NOT NULL THEN value_week_at_or_after(a.last_progress_at, due.timezone)
@@ -93,6 +94,8 @@ account_state AS MATERIALIZED (
         value_average(sum(weight * completion), sum(weight) FILTER (WHERE completion IS NOT NULL)) AS value_delivered,
         value_average(sum(weight * completion) FILTER (WHERE grade = 'verified'),
           sum(weight) FILTER (WHERE grade = 'verified')) AS verified,
+        value_average(sum(weight * completion) FILTER (WHERE kind <> 'activity'),
+          sum(weight) FILTER (WHERE kind <> 'activity' AND completion IS NOT NULL)) AS outcomes,
         max(last_progress_at) AS last_progress_at, min(started_on) AS started_on
       FROM objective_state GROUP BY account_id, week
     ) a USING (account_id, week)

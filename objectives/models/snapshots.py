@@ -34,6 +34,7 @@ class Snapshot(models.Model):
     taken_at = models.DateTimeField()
     value_delivered = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    outcomes = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     status = models.CharField(max_length=16, choices=STATUSES, null=True)
     days_without_progress = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     last_progress_at = models.DateTimeField(null=True)

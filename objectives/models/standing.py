@@ -29,6 +29,8 @@ class Standing(models.Model):
     value_delivered = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     # the same mean over objectives whose current value is verified
     verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    # the same mean without objectives on activity metrics
+    outcomes = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     status = models.CharField(max_length=16, choices=STATUSES, null=True)
     status_rank = models.GeneratedField(
         expression=models.Func(models.F("status"), function="value_status_rank"),
@@ -49,6 +51,9 @@ class Standing(models.Model):
     snapshot_week = models.DateField(null=True)
     snapshot_value = models.DecimalField(max_digits=40, decimal_places=6, null=True)
     snapshot_verified = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    snapshot_outcomes = models.DecimalField(max_digits=40, decimal_places=6, null=True)
+    snapshot_total = models.PositiveIntegerField(default=0, db_default=0)
+    snapshot_met = models.PositiveIntegerField(default=0, db_default=0)
     snapshot_status = models.CharField(max_length=16, choices=STATUSES, null=True)
     snapshot_days = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     previous_status = models.CharField(max_length=16, choices=STATUSES, null=True)
@@ -69,6 +74,27 @@ class Standing(models.Model):
             models.When(is_scored=True, then=models.F("snapshot_verified")), default=models.F("verified")
         ),
         output_field=models.DecimalField(max_digits=40, decimal_places=6, null=True),
+        db_persist=True,
+    )
+    shown_outcomes = models.GeneratedField(
+        expression=models.Case(
+            models.When(is_scored=True, then=models.F("snapshot_outcomes")), default=models.F("outcomes")
+        ),
+        output_field=models.DecimalField(max_digits=40, decimal_places=6, null=True),
+        db_persist=True,
+    )
+    shown_total = models.GeneratedField(
+        expression=models.Case(
+            models.When(is_scored=True, then=models.F("snapshot_total")), default=models.F("objectives_total")
+        ),
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+    shown_met = models.GeneratedField(
+        expression=models.Case(
+            models.When(is_scored=True, then=models.F("snapshot_met")), default=models.F("objectives_met")
+        ),
+        output_field=models.IntegerField(),
         db_persist=True,
     )
     shown_status = models.GeneratedField(

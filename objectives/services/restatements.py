@@ -51,10 +51,10 @@ due AS MATERIALIZED (
   FROM objectives_snapshot WHERE account_id = ANY(%(accounts)s)
 )"""
 
-_FACTS = "value_delivered, verified, status, days, last_progress_at, total, measured, met"
+_FACTS = "value_delivered, verified, outcomes, status, days, last_progress_at, total, measured, met"
 _STORED_FACTS = (
-    "x.value_delivered, x.verified, x.status, x.days_without_progress, x.last_progress_at, x.objectives_total,"
-    " x.objectives_measured, x.objectives_met"
+    "x.value_delivered, x.verified, x.outcomes, x.status, x.days_without_progress, x.last_progress_at,"
+    " x.objectives_total, x.objectives_measured, x.objectives_met"
 )
 
 # Stored beside computed, week by week; objectives as one JSON array in id order.
@@ -94,15 +94,15 @@ FROM restated_week w JOIN objectives_restatement r ON r.id = ANY(%(restatements)
 WHERE w.stored_id IS NOT NULL""",
     "DELETE FROM objectives_snapshotobjective WHERE snapshot_id IN (SELECT stored_id FROM restated_week)",
     """
-UPDATE objectives_snapshot s SET value_delivered = w.value_delivered, verified = w.verified, status = w.status,
-  days_without_progress = w.days,
+UPDATE objectives_snapshot s SET value_delivered = w.value_delivered, verified = w.verified, outcomes = w.outcomes,
+  status = w.status, days_without_progress = w.days,
   last_progress_at = w.last_progress_at, objectives_total = w.total, objectives_measured = w.measured,
   objectives_met = w.met, known_at = w.known_at, timezone = w.timezone, boundary_at = w.boundary_at,
   taken_at = w.known_at, restated = true
 FROM restated_week w WHERE s.id = w.stored_id""",
     f"""
 INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})
-SELECT account_id, week, boundary_at, known_at, timezone, known_at, value_delivered, verified, status, days,
+SELECT account_id, week, boundary_at, known_at, timezone, known_at, value_delivered, verified, outcomes, status, days,
   last_progress_at, total, measured, met, true, false
 FROM restated_week WHERE stored_id IS NULL ORDER BY account_id, week""",
     f"""
@@ -132,11 +132,12 @@ WHERE w.week IN (SELECT week FROM restated_week)""",
 
 _STANDING = """
 UPDATE objectives_standing s SET snapshot_week = n.week, snapshot_value = n.value_delivered,
-  snapshot_verified = n.verified, snapshot_status = n.status,
+  snapshot_verified = n.verified, snapshot_outcomes = n.outcomes, snapshot_total = n.objectives_total,
+  snapshot_met = n.objectives_met, snapshot_status = n.status,
   snapshot_days = n.days_without_progress, previous_status = n.before, is_scored = n.is_scored
 FROM (
-  SELECT DISTINCT ON (account_id) account_id, week, value_delivered, verified, status, days_without_progress,
-    lag(status) OVER (PARTITION BY account_id ORDER BY week) AS before,
+  SELECT DISTINCT ON (account_id) account_id, week, value_delivered, verified, outcomes, status, days_without_progress,
+    objectives_total, objectives_met, lag(status) OVER (PARTITION BY account_id ORDER BY week) AS before,
     bool_or(value_delivered IS NOT NULL) OVER (PARTITION BY account_id) AS is_scored
   FROM objectives_snapshot WHERE account_id IN (SELECT account_id FROM restated_week)
   ORDER BY account_id, week DESC

@@ -33,7 +33,7 @@ OBJECTIVE_STATE = OBJECTIVES.format(
 )
 
 SNAPSHOT_COLUMNS = (
-    "account_id, week, boundary_at, known_at, timezone, taken_at, value_delivered, verified, status,"
+    "account_id, week, boundary_at, known_at, timezone, taken_at, value_delivered, verified, outcomes, status,"
     " days_without_progress, last_progress_at, objectives_total, objectives_measured, objectives_met, reconstructed,"
     " restated"
 )
@@ -71,11 +71,12 @@ WITH due AS MATERIALIZED (
 ), {OBJECTIVE_STATE}, {ACCOUNTS},
 inserted AS (
   INSERT INTO objectives_snapshot ({SNAPSHOT_COLUMNS})
-  SELECT account_id, week, boundary_at, known_at, timezone, %(at)s, value_delivered, verified, status, days,
+  SELECT account_id, week, boundary_at, known_at, timezone, %(at)s, value_delivered, verified, outcomes, status, days,
     last_progress_at, total, measured, met, %(at)s - boundary_at >= interval '{LATE}', false
   FROM account_state
   ON CONFLICT (account_id, week) DO NOTHING
-  RETURNING id, account_id, week, value_delivered, verified, status, days_without_progress
+  RETURNING id, account_id, week, value_delivered, verified, outcomes, status, days_without_progress,
+    objectives_total, objectives_met
 ), detail AS (
   INSERT INTO objectives_snapshotobjective (snapshot_id, {OBJECTIVE_COLUMNS})
   SELECT i.id, {OBJECTIVE_COLUMNS} FROM inserted i JOIN objective_state USING (account_id, week)
@@ -95,6 +96,9 @@ inserted AS (
     snapshot_week = CASE WHEN i.id IS NULL THEN s.snapshot_week ELSE i.week END,
     snapshot_value = CASE WHEN i.id IS NULL THEN s.snapshot_value ELSE i.value_delivered END,
     snapshot_verified = CASE WHEN i.id IS NULL THEN s.snapshot_verified ELSE i.verified END,
+    snapshot_outcomes = CASE WHEN i.id IS NULL THEN s.snapshot_outcomes ELSE i.outcomes END,
+    snapshot_total = CASE WHEN i.id IS NULL THEN s.snapshot_total ELSE i.objectives_total END,
+    snapshot_met = CASE WHEN i.id IS NULL THEN s.snapshot_met ELSE i.objectives_met END,
     snapshot_status = CASE WHEN i.id IS NULL THEN s.snapshot_status ELSE i.status END,
     snapshot_days = CASE WHEN i.id IS NULL THEN s.snapshot_days ELSE i.days_without_progress END,
     previous_status = CASE WHEN i.id IS NULL THEN s.previous_status ELSE s.snapshot_status END,

@@ -63,6 +63,8 @@ WITH aggregate AS (
     value_average(sum(o.weight * o.completion), sum(o.weight) FILTER (WHERE o.completion IS NOT NULL)) AS score,
     value_average(sum(o.weight * o.completion) FILTER (WHERE o.grade = 'verified'),
       sum(o.weight) FILTER (WHERE o.grade = 'verified')) AS verified,
+    value_average(sum(o.weight * o.completion) FILTER (WHERE o.kind <> 'activity'),
+      sum(o.weight) FILTER (WHERE o.kind <> 'activity' AND o.completion IS NOT NULL)) AS outcomes,
     max(o.last_progress_at) FILTER (WHERE o.completion_type <> 'manual') AS last_progress_at,
     min(o.started_on) FILTER (WHERE o.completion_type <> 'manual') AS started_on
   FROM accounts_account a
@@ -80,7 +82,8 @@ WITH aggregate AS (
   SELECT dated.*, value_status(score, total > 0 AND met = total, days) AS status FROM dated
 )
 UPDATE objectives_standing s
-SET value_delivered = live.score, verified = live.verified, status = live.status, anchor_week = live.anchor_week,
+SET value_delivered = live.score, verified = live.verified, outcomes = live.outcomes, status = live.status,
+  anchor_week = live.anchor_week,
   last_progress_at = live.last_progress_at, objectives_total = live.total, objectives_measured = live.measured,
   objectives_met = live.met, objectives_manual = live.manual,
   recheck_at = CASE

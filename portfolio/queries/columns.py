@@ -6,22 +6,16 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.db.models import (
-    Case,
     DateField,
     DecimalField,
     ExpressionWrapper,
-    F,
-    Func,
     IntegerField,
     OuterRef,
-    Q,
     Subquery,
-    Sum,
     Value,
-    When,
 )
 
-from objectives.models import Kind, Objective, Snapshot, SnapshotObjective
+from objectives.models import Snapshot
 from objectives.queries.lists import Column as Sort
 from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
 
@@ -136,7 +130,7 @@ def annotations(keys: Iterable[str], *, live: bool, months: int = DEFAULT_MONTHS
     """Write what columns need beyond the standing, as expressions of the same statement.
 
     Shape:  so that no choice of columns costs a query more. `before_value` and `before_week` are those of the first
-            scored snapshot of the period; `outcomes` is the mean without activity metrics.
+            scored snapshot of the period.
     Raises: KeyError for an unknown period.
     Source: docs/formulas.md#portfolio
     """
@@ -145,8 +139,6 @@ def annotations(keys: Iterable[str], *, live: bool, months: int = DEFAULT_MONTHS
         first = first_of_period(months, live=live)
         found["before_value"] = Subquery(first.values("value_delivered")[:1], output_field=SCORE)
         found["before_week"] = Subquery(first.values("week")[:1], output_field=DateField())
-    if Key.OUTCOMES in keys:
-        found["outcomes"] = outcomes_only(live=live)
     return found
 
 
@@ -156,34 +148,3 @@ def first_of_period(months: int, *, live: bool) -> Any:
     since = ExpressionWrapper(OuterRef("snapshot_week") - days, output_field=DateField())
     found = Snapshot.objects.filter(account=OuterRef("account"), week__gte=since, value_delivered__isnull=False)
     return (found if live else found.filter(week__lt=OuterRef("snapshot_week"))).order_by("week")
-
-
-def outcomes_only(*, live: bool) -> Any:
-    """Write the mean over objectives on value metrics, of what a list shows of an account.
-
-    Units:  percent, rounded half away from zero to six decimals; null without such an objective.
-    Source: docs/formulas.md#mean
-    """
-    now = _mean_of(
-        Objective.objects.active().numeric().filter(account=OuterRef("account")).exclude(kind=Kind.ACTIVITY), "account"
-    )
-    if live:
-        return now
-    then = _mean_of(
-        SnapshotObjective.objects.filter(
-            snapshot__account=OuterRef("account"), snapshot__week=OuterRef("snapshot_week")
-        ).exclude(kind=Kind.ACTIVITY),
-        "snapshot",
-    )
-    return Case(When(is_scored=True, then=then), default=now, output_field=SCORE)
-
-
-def _mean_of(objectives: Any, group: str) -> Subquery:
-    product = DecimalField(max_digits=80, decimal_places=18)
-    mean = Func(
-        Sum(F("weight") * F("completion"), output_field=product),
-        Sum("weight", filter=Q(completion__isnull=False)),
-        function="value_average",
-        output_field=SCORE,
-    )
-    return Subquery(objectives.order_by().values(group).annotate(mean=mean).values("mean"), output_field=SCORE)

@@ -80,8 +80,7 @@ def accounts_csv(
     rows = (
         standings(wanted, live=live, on=on)
         .annotate(
-            snapshot=_snapshot(weeks_before=0),
-            earlier=_snapshot(weeks_before=CHANGE_WEEKS),
+            earlier=_snapshot_before(),
             **annotations(columns, live=live, months=months),
         )
         .order_by(*ordering(order, live=live).terms())
@@ -94,13 +93,13 @@ def accounts_csv(
     return csv_response(rows, picked, filename=f"{name}-{on:%Y-%m-%d}.csv", bom=bom)
 
 
-def _snapshot(*, weeks_before: int) -> FilteredRelation:
-    """Join the snapshot that is shown, or the one some weeks earlier.
+def _snapshot_before() -> FilteredRelation:
+    """Join the snapshot four weeks before the last.
 
     Shape:  the week as a date less a number of days: less an interval it would be an instant, which the index on weeks
             cannot find.
     """
-    days = Value(7 * weeks_before, output_field=IntegerField())
+    days = Value(7 * CHANGE_WEEKS, output_field=IntegerField())
     week = ExpressionWrapper(F("snapshot_week") - days, output_field=DateField())
     return FilteredRelation("account__snapshots", condition=Q(account__snapshots__week=week))
 
@@ -108,15 +107,14 @@ def _snapshot(*, weeks_before: int) -> FilteredRelation:
 def _shown_fields() -> dict[str, Column]:
     """Write the fields as of each account's last snapshot, live until there is a scored one."""
     is_live = Q(is_scored=False, value_delivered__isnull=False)
-    met = _if_scored(F("snapshot__objectives_met"), IntegerField(), live=F("objectives_met"))
-    total = _if_scored(F("snapshot__objectives_total"), IntegerField(), live=F("objectives_total"))
     return _named(
         Column("status", F("shown_status")),
         Column("value_delivered", PlainNumber(F("shown_value"))),
         Column("verified", PlainNumber(F("shown_verified"))),
-        Column("objectives_met", met),
-        Column("objectives_total", total),
-        Column("goals_met_share", _share(met, total)),
+        Column("objectives_met", F("shown_met")),
+        Column("objectives_total", F("shown_total")),
+        Column("goals_met_share", _share(F("shown_met"), F("shown_total"))),
+        Column("outcomes_only", PlainNumber(F("shown_outcomes"))),
         Column("days_without_progress", Floor(_if_scored(F("snapshot_days"), DecimalField()))),
         Column("snapshot_week", _if_scored(F("snapshot_week"), DateField())),
         Column("live_until", _when(is_live, F("next_week"), DateField())),
@@ -135,6 +133,7 @@ def _live_fields(at: datetime | None) -> dict[str, Column]:
         Column("objectives_met", F("objectives_met")),
         Column("objectives_total", F("objectives_total")),
         Column("goals_met_share", _share(F("objectives_met"), F("objectives_total"))),
+        Column("outcomes_only", PlainNumber(F("outcomes"))),
         Column("days_without_progress", Floor(_when(Q(value_delivered__isnull=False), days, DecimalField()))),
     )
 
@@ -151,7 +150,6 @@ def _common_fields(*, live: bool, on: date) -> dict[str, Column]:
         Column("change_4_weeks", PlainNumber(_if_scored(change, DecimalField(max_digits=41, decimal_places=6)))),
         Column("value_before", PlainNumber(F("before_value"))),
         Column("value_before_week", F("before_week")),
-        Column("outcomes_only", PlainNumber(F("outcomes"))),
         Column("owner", F("owner__email"), is_text=True),
         Column("owner_name", F("owner__name"), is_text=True),
         Column("arr", F("arr")),

@@ -46,7 +46,7 @@ class Row:
 
     Shape:  live, or from its last snapshot; until the first scored one live there too, and then `live_until` names the
             Sunday of the next. `value`, `status` None without a score; `change` None without a snapshot four weeks
-            before the last. `before` and `outcomes` only where their columns are shown.
+            before the last. `before` only where its column is shown.
     Units:  value, outcomes and verified in percent, change in points as shown, days whole.
     """
 
@@ -131,7 +131,7 @@ def _snapshots(standings_of_page: Sequence[Standing]) -> dict[int, dict[date, Sn
     since = min(last_weeks, default=date.max - SPARK_WEEKS * weeks.WEEK) - (SPARK_WEEKS - 1) * weeks.WEEK
     accounts = [each.account_id for each in standings_of_page if each.snapshot_week]
     for snapshot in Snapshot.objects.filter(account__in=accounts, week__gte=since).only(
-        "account", "week", "value_delivered", "objectives_total", "objectives_met"
+        "account", "week", "value_delivered"
     ):
         found[snapshot.account_id][snapshot.week] = snapshot
     return found
@@ -141,8 +141,8 @@ def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live:
     account = standing.account
     today = weeks.local_day(at, account.timezone)
     is_live = live or not standing.is_scored
-    last = None if is_live or not standing.snapshot_week else taken.get(standing.snapshot_week)
-    goals, met = (last or standing).objectives_total, (last or standing).objectives_met
+    goals = standing.objectives_total if live else standing.shown_total
+    met = standing.objectives_met if live else standing.shown_met
     found: str | None = standing.status if live else standing.shown_status
     status = Status(found) if found else None
     value: Decimal | None = standing.value_delivered if live else standing.shown_value
@@ -159,7 +159,7 @@ def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live:
         spark=_spark(standing, taken),
         change=_change(standing, taken, value=value),
         before=_before(standing, value=value, today=today),
-        outcomes=getattr(standing, "outcomes", None),
+        outcomes=standing.outcomes if live else standing.shown_outcomes,
         verified=standing.verified if live else standing.shown_verified,
         goals_met=met,
         goals=goals,

@@ -51,6 +51,9 @@ def stand(name: str, value: str | int, status: str, **account: Any) -> Account:
         previous_status=status,
         is_scored=True,
         objectives_total=2,
+        snapshot_total=2,
+        snapshot_met=1,
+        snapshot_outcomes=Decimal(value),
         next_week=date(2026, 11, 22),
         next_boundary_at=datetime(2026, 11, 22, 2, tzinfo=UTC),
     )
@@ -349,7 +352,7 @@ def test_a_card_swaps_the_table_and_what_stands_beside_it(client: Client) -> Non
     response = part(client, "?status=stalled&search=&owner=&value_min=", "accounts")
     html = response.content.decode()
     assert html.strip().startswith('<section class="card" id="accounts"')
-    assert re.findall(r'id="([^"]+)" hx-swap-oob="true"', html) == ["kpis", "distribution"]
+    assert re.findall(r'id="([^"]+)" hx-swap-oob="true"', html) == ["kpis", "distribution", "views"]
     assert 'data-announce="1 account of 6, worst first"' in html
     assert "<h1" not in html
     assert response["HX-Push-Url"] == "/portfolio/?status=stalled"
@@ -361,7 +364,7 @@ def test_typing_swaps_the_list_and_leaves_the_form_alone(client: Client) -> None
     world()
     html = part(client, "?search=fin", "account-list").content.decode()
     assert html.strip().startswith('<div id="account-list"')
-    assert re.findall(r'id="([^"]+)" hx-swap-oob="true"', html) == ["accounts-head", "kpis", "distribution"]
+    assert re.findall(r'id="([^"]+)" hx-swap-oob="true"', html) == ["accounts-head", "kpis", "distribution", "views"]
     assert 'id="account-search"' not in html
     assert link(html, EXPORT) == "?search=fin&export=csv"
 
