@@ -23,7 +23,7 @@ FROM objectives_snapshot n WHERE n.account_id = s.account_id AND n.week = s.snap
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("objectives", "0003_evidence"),
+        ("objectives", "0004_imports"),
     ]
 
     operations = [
