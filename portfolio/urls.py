@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.views import account, accounts, audit, portfolio, saved, search
+from portfolio.views import account, accounts, audit, changes, portfolio, saved, search
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),
     path("portfolio/explain/", portfolio.explain, name="portfolio_explain"),
+    path("portfolio/changes/", changes.status_changes, name="status_changes"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/export.csv", audit.audit_export, name="audit_export"),
     path("views/new/<str:list_name>/", saved.create, name="view_create"),

@@ -10,8 +10,9 @@ from typing import Any, Final
 from django.db.models import Count, DecimalField, F, Q, Sum
 
 from objectives.models import Standing
+from objectives.progress import GoalsMet
 from objectives.queries.lists import NONE, AccountFilter, standings
-from objectives.status import STATUS_ORDER, Status
+from objectives.status import STATUS_ORDER, Status, rank_of
 from valuerealization.common.charts import Distribution, Segment, distribution
 from valuerealization.common.numbers import WIDE, round_half_up
 from valuerealization.common.units import format_money, format_pct, format_points
@@ -53,12 +54,14 @@ class Average:
 class StatusCard:
     """One reading of the strip.
 
-    Shape:  `change` is the count now less the count in the snapshot before, None before there are two.
+    Shape:  `change` is the count now less the count in the snapshot before, None before there are two; `moved` counts
+            the accounts that came to it or left it.
     """
 
     status: Status
     count: int
     change: int | None
+    moved: int
     is_pressed: bool
 
     @property
@@ -66,7 +69,31 @@ class StatusCard:
         """Say what changed."""
         if self.change is None:
             return "First week"
-        return f"{format_points(self.change, suffix='')} this week" if self.change else "No change"
+        if not self.change:
+            return f"{self.moved // 2} in, {self.moved // 2} out" if self.moved else "No change"
+        return f"{format_points(self.change, suffix='')} this week"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How many accounts came from one status to another since the snapshot before; None stands for no score."""
+
+    before: Status | None
+    after: Status | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The plain mean of something that not every account with a score has."""
+
+    average: Average
+    accounts: int
+
+    @property
+    def shown(self) -> str:
+        """Write the mean."""
+        return format_pct(self.average.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +136,10 @@ class WithoutScore:
 class Summary:
     """What the accounts of a filter add up to.
 
-    Shape:  `matched`, `scored`, `average` and `by_arr` follow the whole filter; `cards`, `shares`, `bar`,
-            `without_score` leave its status aside, so that each status says what choosing it would show.
+    Shape:  `matched`, `scored`, the averages and `goals` follow the whole filter; `cards`, `moves`, `shares`, `bar`,
+            `without_score` leave its status aside, so that each status says what choosing it would show. `outcomes` is
+            the mean without activity metrics, `verified` the one over verified values, each over the accounts that have
+            one.
     """
 
     matched: int
@@ -118,6 +147,11 @@ class Summary:
     live: int
     average: Average | None
     by_arr: tuple[Average, ...]
+    outcomes: Part | None
+    verified: Part | None
+    goals: GoalsMet
+    moves: tuple[Move, ...]
+    is_first_week: bool
     cards: tuple[StatusCard, ...]
     bar: Distribution
     shares: tuple[StatusShare, ...]
@@ -129,6 +163,16 @@ class Summary:
     def shown(self) -> str:
         """Write the average."""
         return format_pct(self.average.value if self.average else None)
+
+    @property
+    def has_activity(self) -> bool:
+        """Tell whether outcomes alone come to another average."""
+        return self.outcomes is not None and self.average is not None and self.outcomes.average != self.average
+
+    @property
+    def moved(self) -> int:
+        """Count the accounts whose status changed."""
+        return sum(move.count for move in self.moves)
 
     @property
     def snapshots(self) -> int:
@@ -169,6 +213,10 @@ class _Group:
     arr: Decimal | None
     weight: Decimal
     weighted: Decimal
+    goals: int
+    goals_met: int
+    outcomes: tuple[Decimal, int]
+    verified: tuple[Decimal, int]
 
 
 def summary(wanted: AccountFilter, *, on: date) -> Summary:
@@ -188,6 +236,7 @@ def summary(wanted: AccountFilter, *, on: date) -> Summary:
         manual_only=sum(group.manual_only for group in unscored),
         unmeasured=sum(group.numeric for group in unscored),
     )
+    moves = _moves(groups)
     is_first_week = any(group.status != NONE for group in groups) and not any(group.before for group in groups)
     return Summary(
         matched=sum(group.accounts for group in chosen),
@@ -195,11 +244,17 @@ def summary(wanted: AccountFilter, *, on: date) -> Summary:
         live=sum(group.live for group in scored),
         average=_mean(sum((group.value for group in scored), _ZERO), Decimal(sum(group.accounts for group in scored))),
         by_arr=_by_arr(scored),
+        outcomes=_part(group.outcomes for group in scored),
+        verified=_part(group.verified for group in scored),
+        goals=GoalsMet(sum(group.goals_met for group in chosen), sum(group.goals for group in chosen)),
+        moves=() if is_first_week else moves,
+        is_first_week=is_first_week,
         cards=tuple(
             StatusCard(
                 status=status,
                 count=counts[status],
                 change=None if is_first_week else counts[status] - before[status],
+                moved=sum(move.count for move in moves if status in (move.before, move.after)),
                 is_pressed=status in wanted.status,
             )
             for status in CARDS
@@ -238,6 +293,12 @@ def _groups(wanted: AccountFilter, *, on: date) -> list[_Group]:
             arr_sum=Sum("arr"),
             weight=Sum("arr", filter=has_score),
             weighted=Sum(F("arr") * F("shown_value"), output_field=product),
+            goals=Sum("shown_total"),
+            goals_met=Sum("shown_met"),
+            outcomes_sum=Sum("shown_outcomes"),
+            outcomes_count=Count("shown_outcomes"),
+            verified_sum=Sum("shown_verified"),
+            verified_count=Count("shown_verified"),
         )
         .order_by()
     )
@@ -257,6 +318,10 @@ def _group(row: Mapping[str, Any]) -> _Group:
         arr=row["arr_sum"],
         weight=row["weight"] or _ZERO,
         weighted=row["weighted"] or _ZERO,
+        goals=row["goals"] or 0,
+        goals_met=row["goals_met"] or 0,
+        outcomes=(row["outcomes_sum"] or _ZERO, row["outcomes_count"]),
+        verified=(row["verified_sum"] or _ZERO, row["verified_count"]),
     )
 
 
@@ -271,6 +336,25 @@ def _mean(total: Decimal, weights: Decimal, currency: str = "") -> Average | Non
     if not weights:
         return None
     return Average(round_half_up(WIDE.divide(total, weights), MEAN_PLACES), total, weights, currency)
+
+
+def _part(sums: Iterable[tuple[Decimal, int]]) -> Part | None:
+    listed = list(sums)
+    accounts = sum(count for _, count in listed)
+    mean = _mean(sum((value for value, _ in listed), _ZERO), Decimal(accounts))
+    return Part(mean, accounts) if mean else None
+
+
+def _moves(groups: Iterable[_Group]) -> tuple[Move, ...]:
+    """Count who came from where, the worst place to be in now first."""
+    counted: Counter[tuple[Status | None, Status | None]] = Counter()
+    for group in groups:
+        after = None if group.status == NONE else Status(group.status)
+        before = Status(group.before) if group.before else None
+        if before is not after:
+            counted[before, after] += group.accounts
+    order = sorted(counted, key=lambda pair: (rank_of(pair[1]), rank_of(pair[0])))
+    return tuple(Move(before, after, counted[before, after]) for before, after in order)
 
 
 def _by_arr(groups: Iterable[_Group]) -> tuple[Average, ...]:

@@ -1,12 +1,14 @@
 """The portfolio: how all accounts stand, worst first."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -118,6 +120,7 @@ def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> d
     filters = ", ".join(chip.label for chip in context["chips"])
     return context | {
         "summary": found,
+        "cards": [{"card": card, "href": _changes_href(address, card)} for card in found.cards],
         "whole": whole,
         "is_filtered": is_filtered,
         "no_match": f"None of the {whole.accounts:,} accounts fits {filters}.",
@@ -125,3 +128,11 @@ def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> d
         "without_score_href": address.with_status(NONE),
         "given": {name: parameters.get(name, "") for name in ("value_min", "value_max")},
     }
+
+
+def _changes_href(address: ListAddress, card: summary.StatusCard) -> str:
+    """Write the address of the accounts that came to a status or left it; empty where none did."""
+    if card.change is None or not card.moved:
+        return ""
+    query = urlencode(replace(address.filter, status=()).as_parameters() | {"with": [card.status.value]}, doseq=True)
+    return f"{reverse('status_changes')}?{query}"
