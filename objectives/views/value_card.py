@@ -1,8 +1,10 @@
 """The parts of an account's page that show its score: value card, trend, explanation, and one new value."""
 
 import json
+import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -18,12 +20,14 @@ from objectives.models import CompletionType, Objective
 from objectives.queries.explain import DEFAULT, NotExplained, NothingThere
 from objectives.queries.explain import explain as explain_figure
 from objectives.queries.trend import DEFAULT_MONTHS, PERIODS, Trend, trend
+from objectives.queries.trend_lines import MOST_LINES
 from objectives.queries.value_card import ValueCard, objective_row, value_card
 from objectives.services.readings import ReadingsRefused, record_readings
 from objectives.status import LEGEND_NOTE, legend
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
 from valuerealization.common.units import Unit
 
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 CHANGED = "vr:changed"  # tells other parts of the page to read themselves again
 
 
@@ -43,8 +47,28 @@ def trend_context(request: HtmxRequest, *, account: Account, at: datetime) -> di
     """Give what the trend's template needs; a period that isn't offered shows the usual one."""
     asked = request.GET.get("months", "")
     months = int(asked) if asked in {str(each) for each in PERIODS} else DEFAULT_MONTHS
-    found: Trend = trend(account=account, at=at, months=months)
-    return {"account": account, "trend": found, "periods": PERIODS, "show_table": request.GET.get("table") == "1"}
+    lines = [int(text) for text in request.GET.getlist("lines") if _ID.fullmatch(text)]
+    found: Trend = trend(account=account, at=at, months=months, lines=lines)
+    show_table = request.GET.get("table") == "1"
+    chosen = [("lines", str(each.pk)) for each in found.shown_lines]
+
+    def query(months: int, *, table: bool) -> str:
+        usual = [] if months == DEFAULT_MONTHS else [("months", str(months))]
+        return urlencode([*usual, *([("table", "1")] if table else []), *chosen])
+
+    return {
+        "account": account,
+        "trend": found,
+        "periods": [
+            {"months": each, "query": query(each, table=show_table), "is_current": each == months} for each in PERIODS
+        ],
+        "other_query": query(months, table=not show_table),
+        "trend_query": query(months, table=show_table),
+        "show_table": show_table,
+        "line_inputs": {"months": "" if months == DEFAULT_MONTHS else str(months), "table": "1" if show_table else ""},
+        "most_lines": MOST_LINES,
+        "too_many_lines": len(set(lines)) > len(found.shown_lines) and found.is_full,
+    }
 
 
 @signed_in
@@ -71,7 +95,10 @@ def show_trend(request: HtmxRequest, pk: int) -> HttpResponse:
     if not wants_part(request):
         return redirect(_page_of(request, account))
     context = trend_context(request, account=account, at=timezone.now())
-    return render(request, "objectives/trend.html#card", context)
+    response = render(request, "objectives/trend.html#card", context)
+    query = context["trend_query"]
+    response["HX-Push-Url"] = f"{account.get_absolute_url()}{'?' if query else ''}{query}"
+    return response
 
 
 @signed_in

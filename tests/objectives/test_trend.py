@@ -83,9 +83,9 @@ def test_a_period_that_is_not_offered_is_refused(account: Account) -> None:
         trend(account=account, at=NOW, months=5)
 
 
-def test_two_queries(account: Account, django_assert_num_queries: Any) -> None:
+def test_three_queries(account: Account, django_assert_num_queries: Any) -> None:
     grown(account)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         trend(account=account, at=NOW)
 
 

@@ -100,6 +100,43 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """Hold one more line to draw: its name and a value for each week, as many as the chart has.
+
+    Units:  values in percent; None where it has none.
+    """
+
+    key: str
+    label: str
+    values: Sequence[Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesLine:
+    """Hold one more line as it is drawn: `number` chooses its dashes, `letter` stands at its end and in the legend.
+
+    Shape:  a series without a value has an empty path.
+    """
+
+    key: str
+    label: str
+    number: int
+    letter: str
+    path: str
+    end_x: str
+    end_y: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Hold a vertical marker: where, and what happened there."""
+
+    x: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """Hold a line chart, its layers in the order they are drawn; an empty path is not drawn."""
 
@@ -112,6 +149,8 @@ class Chart:
     labels: tuple[AxisLabel, ...]
     hits: tuple[Hit, ...]
     aria_label: str
+    lines: tuple[SeriesLine, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def has_plan(self) -> bool:
@@ -181,14 +220,20 @@ def sparkline(values: Sequence[Decimal | None], *, subject: str = "") -> Sparkli
 
 
 def line_chart(
-    weeks: Sequence[ChartWeek], *, subject: str = "Value delivered per week", zoom: bool = False
+    weeks: Sequence[ChartWeek],
+    *,
+    subject: str = "Value delivered per week",
+    zoom: bool = False,
+    series: Sequence[Series] = (),
+    marks: Sequence[tuple[int, str]] = (),
 ) -> Chart | None:
     """Draw weekly values, and the plan beside them, on a percent axis.
 
     Shape:  None when no week has a value. The axis runs from 0 to 100, or to the next 25 above the
             highest and below the lowest value; with `zoom` it closes in on the values by tens, at
             least 30 wide, and the area is left out. A missing week breaks the line; weeks after the
-            last value (the plan ahead) are divided from the past by `today_x`.
+            last value (the plan ahead) are divided from the past by `today_x`. `series` are more lines over the
+            same weeks, `marks` are weeks by number with what happened in them.
     Units:  values in percent; positions in percent of the plot, one decimal.
     Source: docs/formulas.md#charts
     """
@@ -197,6 +242,7 @@ def line_chart(
         return None
     last = known[-1]
     shown = [value for week in weeks for value in (week.value, week.plan) if value is not None]
+    shown += [value for each in series for value in each.values if value is not None]
     with localcontext(WIDE):
         axis = zoomed_axis(shown) if zoom else full_axis(shown)
         actual = _runs(_heights(axis, (week.value for week in weeks)))
@@ -208,8 +254,10 @@ def line_chart(
             today_x=_percent(_across(last, len(weeks))) if last < len(weeks) - 1 else "",
             last=_last_point(weeks[last], x=_across(last, len(weeks)), y=actual[-1][-1][1]),
             labels=_axis_labels([week.label for week in weeks], last),
-            hits=_hits(weeks, last),
-            aria_label=_chart_sentence(weeks[known[0]], weeks[last], subject),
+            hits=_hits(weeks, last, series),
+            aria_label=_chart_sentence(weeks[known[0]], weeks[last], subject) + _also(series, marks),
+            lines=tuple(_series_line(axis, each, number) for number, each in enumerate(series, start=1)),
+            marks=tuple(Mark(_percent(_across(number, len(weeks))), text) for number, text in marks),
         )
 
 
@@ -351,7 +399,33 @@ def _keep_apart(numbers: list[int], count: int, gap: Decimal) -> list[int]:
     return kept
 
 
-def _hits(weeks: Sequence[ChartWeek], last: int) -> tuple[Hit, ...]:
+def _series_line(axis: Axis, series: Series, number: int) -> SeriesLine:
+    runs = _runs(_heights(axis, series.values))
+    x, y = runs[-1][-1] if runs else (_HUNDRED, _HUNDRED)
+    known = [value for value in series.values if value is not None]
+    return SeriesLine(
+        key=series.key,
+        label=series.label,
+        number=number,
+        letter=chr(ord("A") + number - 1),
+        path=_line(runs),
+        end_x=_percent(x),
+        end_y=_percent(y),
+        last=format_pct(known[-1]) if known else "",
+    )
+
+
+def _also(series: Sequence[Series], marks: Sequence[tuple[int, str]]) -> str:
+    """Say what else is drawn, for who does not see it."""
+    lines = []
+    for each in series:
+        known = [value for value in each.values if value is not None]
+        way = f"from {format_pct(known[0])} to {format_pct(known[-1])}" if known else "without a value"
+        lines.append(f"{each.label} {way}")
+    return "".join(f". {text}" for text in (*lines, *(text for _, text in marks)))
+
+
+def _hits(weeks: Sequence[ChartWeek], last: int, series: Sequence[Series] = ()) -> tuple[Hit, ...]:
     half = _half_a_week(len(weeks))
     hits = []
     for number, week in enumerate(weeks):
@@ -360,6 +434,8 @@ def _hits(weeks: Sequence[ChartWeek], last: int) -> tuple[Hit, ...]:
         value = format_pct(week.value) if week.value is not None else "no score" if number < last else ""
         plan = "" if week.plan is None else format_pct(week.plan)
         texts = [text for text in (value, f"plan {plan}" if plan else "") if text]
+        more = ((each.label, each.values[number]) for each in series)
+        texts += [f"{label} {format_pct(found)}" for label, found in more if found is not None]
         title = f"{week.label}: {', '.join(texts)}" if texts else week.label
         hits.append(Hit(_percent(left), _percent(right - left), title, week.label, value, plan))
     return tuple(hits)
