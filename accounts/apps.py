@@ -10,9 +10,11 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Say what an account's export holds of this app, and keep the roles' permissions in line with their table."""
+        """Say what an account's export holds of this app, watch second factors, keep permissions in line with roles."""
         import accounts.documents.export_parts  # noqa: F401
+        from accounts.sign_in import watch
 
+        watch()
         post_migrate.connect(_sync_permissions, dispatch_uid="accounts.sync_permissions")
 
 

@@ -39,3 +39,9 @@ def check_can_edit_account(user: User, account: Account) -> None:
 def can_read_audit(user: User) -> bool:
     """Leaders and administrators read the audit log."""
     return user.is_authenticated and user.is_active and user.is_leader
+
+
+def check_is_admin(user: User) -> None:
+    """Raise PermissionDenied unless the person is an administrator."""
+    if not (user.is_authenticated and user.is_staff):
+        raise PermissionDenied("Only administrators change this.")

@@ -1,7 +1,7 @@
 """Addresses of sign-in, sign-out and forgotten passwords. People are added by administrators: nobody signs up."""
 
 from allauth.account import views
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
 urlpatterns = [
     path("sign-in/", views.login, name="account_login"),
@@ -14,5 +14,8 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
+    path("password/change/", views.password_change, name="account_change_password"),
+    path("settings/confirm/", views.reauthenticate, name="account_reauthenticate"),
+    path("settings/second-factor/", include("allauth.mfa.urls")),
     path("password/changed/", views.password_reset_from_key_done, name="account_reset_password_from_key_done"),
 ]

@@ -2,11 +2,17 @@
 
 from django.urls import path
 
-from accounts.views import accounts, exports, home
+from accounts.views import accounts, exports, home, settings
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("theme/", home.set_theme, name="set_theme"),
+    path("settings/", settings.preferences, name="settings"),
+    path("settings/fold/", settings.fold, name="settings_fold"),
+    path("settings/sessions/", settings.sessions, name="settings_sessions"),
+    path("settings/sessions/end/", settings.end_sessions, name="settings_sessions_end"),
+    path("settings/organisation/", settings.organisation, name="settings_organisation"),
+    path("settings/organisation/logo/", settings.logo, name="organisation_logo"),
     path("accounts/new/", accounts.account_create, name="account_create"),
     path("accounts/<int:pk>/edit/", accounts.account_update, name="account_update"),
     path("accounts/<int:pk>/archive/", accounts.account_archive, name="account_archive"),

@@ -117,6 +117,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "axes",
     "csp",
     "django_celery_beat",
@@ -144,6 +146,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SecondFactorForAdmin",
+    "accounts.middleware.ReaderFormats",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -305,6 +309,14 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are added by administrators
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None  # the sign-in form asks
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_ADAPTER = "accounts.sign_in.Sessions"
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES
+MFA_ADAPTER = "accounts.sign_in.SecondFactor"
+MFA_TOTP_ISSUER = VR_ORGANISATION
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are added by administrators, who know their addresses
+USERSESSIONS_TRACK_ACTIVITY = False  # when a session was last seen would be a write with each request
+# Whether the admin opens only to people who have a second factor; the embedded set-up is for trying out.
+VR_ADMIN_SECOND_FACTOR = env_flag("VR_ADMIN_SECOND_FACTOR", default=not EMBEDDED)
 # Failed sign-ins are counted in the database (axes), not in the cache.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 

@@ -1,5 +1,6 @@
 """What people type about an account, read and checked before the services see it."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 from zoneinfo import available_timezones
@@ -7,13 +8,13 @@ from zoneinfo import available_timezones
 from babel.numbers import get_currency_name, list_currencies
 from django import forms
 
-from accounts.models import Account, Segment, User, check_timezone
+from accounts.models import Account, Organisation, Segment, User, check_timezone
 from accounts.policies import can_assign_owner
 from accounts.services.accounts import AccountRefused
 from valuerealization.common.forms import DayField, NumberField
 from valuerealization.common.numbers import round_half_up
 
-# Offered first; any other ISO 4217 code can be chosen below them.
+# Offered first in the organisation's settings; any other ISO 4217 code can be chosen below them.
 COMMON_CURRENCIES: Final = ("USD", "EUR", "GBP", "CHF", "CAD", "AUD", "SEK", "JPY", "INR", "BRL")
 
 
@@ -64,10 +65,13 @@ class AccountForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, account: Account | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial = {"timezone": "UTC", "currency": "USD", "owner": user}
+        organisation = Organisation.objects.current()
+        self.initial = {"timezone": "UTC", "currency": organisation.default_currency, "owner": user}
         if account is not None:
             self.initial = {name: getattr(account, name) for name in self.fields}
-        cast(forms.ChoiceField, self.fields["currency"]).choices = _currencies(account.currency if account else "")
+        present = account.currency if account else ""
+        currencies = cast(forms.ChoiceField, self.fields["currency"])
+        currencies.choices = currency_choices(present, first=organisation.currencies)
         if can_assign_owner(user):
             keeps = [account.owner_id] if account and account.owner_id else []
             people = User.objects.filter(is_active=True) | User.objects.filter(pk__in=keeps)
@@ -99,12 +103,13 @@ class AccountForm(forms.Form):
                 self.add_error(name if name in self.fields else None, reason)
 
 
-def _currencies(present: str) -> list[tuple[str, Any]]:
+def currency_choices(present: str = "", *, first: Sequence[str] = COMMON_CURRENCIES) -> list[tuple[str, Any]]:
+    """List the currencies to choose from, those in `first` before all others; `present` is among them in any case."""
     named = {code: f"{code} · {get_currency_name(code, locale='en')}" for code in sorted(list_currencies("en"))}
-    if present and present not in named:
-        named[present] = present
-    common = [(code, named[code]) for code in COMMON_CURRENCIES]
+    for code in (present, *first):
+        if code:
+            named.setdefault(code, code)
     return [
-        *common,
-        ("All currencies", [(code, text) for code, text in named.items() if code not in COMMON_CURRENCIES]),
+        *((code, named[code]) for code in first),
+        ("All currencies", [(code, text) for code, text in named.items() if code not in first]),
     ]

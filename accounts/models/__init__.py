@@ -4,7 +4,8 @@ from accounts.models.accounts import Account, AccountQuerySet, Segment, check_ti
 from accounts.models.attributes import Attribute, AttributeQuerySet, AttributeType
 from accounts.models.contacts import Contact, ContactQuerySet, ContactRole, TeamMember, TeamRole
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
-from accounts.models.people import Role, Theme, User, UserManager
+from accounts.models.organisation import Organisation, Weekday
+from accounts.models.people import Clock, Locale, Role, Theme, User, UserManager
 from accounts.models.segments import SavedSegment, SavedSegmentQuerySet
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "Attribute",
     "AttributeQuerySet",
     "AttributeType",
+    "Clock",
     "Contact",
     "ContactQuerySet",
     "ContactRole",
+    "Locale",
+    "Organisation",
     "Role",
     "SavedSegment",
     "SavedSegmentQuerySet",
@@ -28,6 +32,7 @@ __all__ = [
     "Theme",
     "User",
     "UserManager",
+    "Weekday",
     "check_timezone",
     "timezones",
 ]

@@ -1,5 +1,6 @@
 """The team: who signs in, and their roles."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -9,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from valuerealization.common.audit import Actor
+from valuerealization.common.formats import DEFAULT, LOCALES, Formats
 from valuerealization.common.models import AuditEntry, DatabaseNow
 
 
@@ -26,6 +28,22 @@ class Theme(models.TextChoices):
     SYSTEM = "", "Like the system"
     LIGHT = "light", "Light"
     DARK = "dark", "Dark"
+
+
+class Locale(models.TextChoices):
+    """How numbers and dates are written; empty is the default."""
+
+    DEFAULT = "", "1,250,000.5 · 15 Nov 2026"
+    EN_US = "en-us", "1,250,000.5 · Nov 15, 2026"
+    DE_DE = "de-de", "1.250.000,5 · 15 Nov 2026"
+    FR_FR = "fr-fr", "1 250 000,5 · 15 Nov 2026"
+
+
+class Clock(models.TextChoices):
+    """How times are written."""
+
+    HOURS_24 = "24h", "14:05"
+    HOURS_12 = "12h", "2:05 pm"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -54,6 +72,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=120)
     role = models.CharField(max_length=16, choices=Role, default=Role.CSM)
     theme = models.CharField(max_length=8, choices=Theme, blank=True, default=Theme.SYSTEM)
+    locale = models.CharField("numbers and dates", max_length=8, choices=Locale, blank=True, default=Locale.DEFAULT)
+    clock = models.CharField("times", max_length=4, choices=Clock, default=Clock.HOURS_24)
+    has_shortcuts = models.BooleanField("single-key shortcuts", default=True)
+    # Cards that the person folded, by name: true while open.
+    folds = models.JSONField(default=dict, blank=True, editable=False)
     is_active = models.BooleanField("active", default=True)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
 
@@ -68,6 +91,8 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=Q(email=Lower("email")), name="accounts_user_email_lower"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="accounts_user_role_known"),
             models.CheckConstraint(condition=Q(theme__in=Theme.values), name="accounts_user_theme_known"),
+            models.CheckConstraint(condition=Q(locale__in=Locale.values), name="accounts_user_locale_known"),
+            models.CheckConstraint(condition=Q(clock__in=Clock.values), name="accounts_user_clock_known"),
         ]
 
     def __str__(self) -> str:
@@ -109,6 +134,11 @@ class User(AbstractBaseUser, PermissionsMixin):
                 f"{app}.{codename}" for app, codename in rows.values_list("content_type__app_label", "codename")
             )
         return known[self.role]
+
+    @property
+    def formats(self) -> Formats:
+        """Give how numbers, dates and times are written for this person."""
+        return replace(LOCALES.get(self.locale, DEFAULT), is_12_hour=self.clock == Clock.HOURS_12)
 
     def get_short_name(self) -> str:
         return self.name.split(" ")[0] if self.name else self.email

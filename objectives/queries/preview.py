@@ -18,6 +18,7 @@ from objectives.progress import completion_pct, is_progress
 from objectives.queries.effects import Effect, Goal, effect
 from objectives.queries.live import active_objectives, numeric
 from objectives.status import objective_tone
+from valuerealization.common import formats
 from valuerealization.common.units import format_day, format_pct, format_value
 
 Series = Sequence[tuple[datetime, Decimal]]
@@ -92,7 +93,7 @@ class Estimate:
         """Say how the day compares with the target date."""
         if self.late is None:
             return ""
-        days = f"{abs(self.late):,} day{'' if abs(self.late) == 1 else 's'}"
+        days = f"{formats.grouped(abs(self.late))} day{'' if abs(self.late) == 1 else 's'}"
         return "on the day" if not self.late else f"{days} late" if self.late > 0 else f"{days} early"
 
 

@@ -152,29 +152,26 @@ function focusErrors(root) {
 
 // ---- folding cards -------------------------------------------------------------------------------------------------
 
-const foldKey = (details) => `vr.fold.${details.dataset.fold}`;
-
-// Reading or writing throws where a browser blocks storage; folds then open as the server drew them.
-function remembered(key, value) {
-  try {
-    if (value !== undefined) localStorage.setItem(key, value);
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
+// The server draws a card as it was left. What changed since is kept here for parts that are swapped in meanwhile.
+const folds = new Map();
 
 function restoreFolds(root) {
   for (const details of root.querySelectorAll("details[data-fold]")) {
-    const stored = remembered(foldKey(details));
-    if (stored !== null) details.open = stored === "open";
+    if (folds.has(details.dataset.fold)) details.open = folds.get(details.dataset.fold);
   }
 }
 
 // By the click, not by the toggle event: a card that is swapped in open fires that too.
 document.addEventListener("click", (event) => {
   const details = event.target.closest("summary")?.parentElement;
-  if (details?.matches("details[data-fold]")) remembered(foldKey(details), details.open ? "closed" : "open");
+  if (!details?.matches("details[data-fold]")) return;
+  const open = !details.open;
+  folds.set(details.dataset.fold, open);
+  const { foldHref, token } = document.body.dataset;
+  if (!foldHref) return;
+  const body = new URLSearchParams({ name: details.dataset.fold, open: open ? "1" : "0", csrfmiddlewaretoken: token });
+  // A fold that could not be remembered is no reason to disturb anybody.
+  fetch(foldHref, { method: "POST", body, keepalive: true }).catch(() => {});
 });
 
 // Before anything is painted, so that a folded card does not flash open when it is swapped.
@@ -304,6 +301,5 @@ document.addEventListener("htmx:timeout", showRetry);
 
 // ---- start ---------------------------------------------------------------------------------------------------------
 
-restoreFolds(document);
 startToasts();
 focusErrors(document);

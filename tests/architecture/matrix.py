@@ -23,6 +23,8 @@ EVERYBODY = ["o", "o", "o", "o", "o", "o", "o"]
 TEAM      = ["s", "o", "o", "o", "o", "s", "s"]
 OWN       = ["s", "o", "3", "o", "o", "s", "s"]
 LEADERS   = ["s", "3", "3", "o", "o", "s", "s"]
+ADMINS    = ["s", "3", "3", "3", "o", "s", "s"]
+NOT_YET   = ["4", "4", "4", "4", "4", "4", "4"]
 READ      = ["1", "o", "o", "o", "o", "o", "o"]
 WRITE     = ["1", "3", "3", "3", "3", "3", "o"]
 NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
@@ -51,6 +53,22 @@ MATRIX: Final = {
     # people
     "home": _PAGE,
     "set_theme": {"POST": TEAM},
+    "settings": _FORM,
+    "settings_fold": {"POST": TEAM},
+    "settings_sessions": _PAGE,
+    "settings_sessions_end": {"POST": TEAM},
+    "settings_organisation": {"GET": ADMINS, "POST": ADMINS},
+    "organisation_logo": {"GET": NOT_YET},
+    "account_change_password": _FORM,
+    "account_reauthenticate": _FORM,
+    "mfa_index": _PAGE,
+    "mfa_authenticate": _OPEN_FORM,
+    "mfa_reauthenticate": _FORM,
+    "mfa_activate_totp": _FORM,
+    "mfa_deactivate_totp": _FORM,
+    "mfa_view_recovery_codes": _PAGE,
+    "mfa_generate_recovery_codes": _FORM,
+    "mfa_download_recovery_codes": _PAGE,
     # accounts
     "account_list": _PAGE,
     "account_create": _FORM,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision, get_currency_symbol
 
+from valuerealization.common import formats
 from valuerealization.common.numbers import MAX_DECIMALS, WIDE, display_pct, round_half_up, shown_pct
 
 MISSING: Final = "n/a"
@@ -17,7 +18,6 @@ SOON_DAYS: Final = 60
 _NO_BREAK_SPACE: Final = "\u00a0"
 _SMALL_MONEY_DIGITS: Final = 3
 _NARROW_SPAN: Final = Decimal(10)
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Each with the size from which its decimal is dropped.
 _SHORT_SCALES: Final = (
@@ -185,13 +185,11 @@ def format_day(
 
     Shape:  `with_year` always names the year (renewals); `weekday` puts Sun or Sunday in front.
     """
-    parts = [str(day.day), _MONTHS[day.month - 1]]
-    if with_year or day.year != today.year:
-        parts.append(str(day.year))
-    if weekday:
-        name = _WEEKDAYS[day.weekday()]
-        parts.insert(0, name if weekday == "long" else name[:3])
-    return " ".join(parts)
+    text = formats.current().day(day, with_year=with_year or day.year != today.year)
+    if not weekday:
+        return text
+    name = _WEEKDAYS[day.weekday()]
+    return f"{name if weekday == 'long' else name[:3]} {text}"
 
 
 def format_moment(
@@ -207,7 +205,7 @@ def format_moment(
     Raises: zoneinfo.ZoneInfoNotFoundError for an unknown timezone.
     """
     local = instant.astimezone(ZoneInfo(timezone))
-    return f"{format_day(local.date(), today, with_year=with_year, weekday=weekday)}, {local:%H:%M}"
+    return f"{format_day(local.date(), today, with_year=with_year, weekday=weekday)}, {formats.current().time(local)}"
 
 
 def format_in_days(day: date, today: date) -> str:
@@ -235,6 +233,8 @@ def is_soon(day: date, today: date, *, within: int = SOON_DAYS) -> bool:
 
 def _signed(number: Decimal, *, prefix: str = "", suffix: str = "", ascii_minus: bool = False) -> str:
     digits = f"{number.copy_abs():,f}"
+    if not ascii_minus:  # files keep the default marks, whoever asks for them
+        digits = formats.current().digits(digits)
     sign = "" if number.is_zero() or not number.is_signed() else ("-" if ascii_minus else MINUS)
     return f"{sign}{prefix}{digits}{suffix}"
 
@@ -246,7 +246,7 @@ def _symbol(currency: str, *, space: str) -> str:
 
 
 def _count_days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days:,} days"
+    return "1 day" if days == 1 else f"{formats.grouped(days)} days"
 
 
 def _is_whole(value: Decimal) -> bool:

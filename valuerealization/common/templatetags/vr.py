@@ -12,7 +12,7 @@ from django.forms.boundfield import BoundField
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from valuerealization.common import charts, units
+from valuerealization.common import charts, formats, units
 from valuerealization.common.numbers import to_plain
 
 register = template.Library()
@@ -137,7 +137,7 @@ def count(number: int | None, noun: str) -> str:
     """Count things: `1 account`, `1,204 accounts`; an irregular plural as `person,people`."""
     singular, _, plural = noun.partition(",")
     number = number or 0
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+    return f"{formats.grouped(number)} {singular if number == 1 else plural or singular + 's'}"
 
 
 # ---- dates ---------------------------------------------------------------------------------------------------------
@@ -191,6 +191,17 @@ def duration(span: timedelta) -> str:
         return count(seconds, "second")
     minutes = math.ceil(seconds / 60)
     return count(minutes, "minute") if minutes < 120 else count(math.ceil(minutes / 60), "hour")
+
+
+# ---- cards ---------------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def fold(context: template.Context, name: str, *, is_open: bool = True) -> SafeString:
+    """Give a folding card its name, open or closed as the person left it."""
+    user = getattr(context.get("request"), "user", None)
+    remembered = getattr(user, "folds", {}).get(name, is_open)
+    return format_html('data-fold="{}"{}', name, " open" if remembered else "")
 
 
 # ---- forms ---------------------------------------------------------------------------------------------------------
