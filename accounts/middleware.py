@@ -1,7 +1,6 @@
 """What every request is wrapped in: the reader's formats, and the lock before the admin."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
@@ -33,20 +32,19 @@ class ReaderFormats:
 
 
 class SecondFactorForAdmin:
-    """Let people into the admin by our own sign-in only and, where the settings ask for it, with a second factor."""
+    """Open the admin only to people with a second factor, where the settings ask for one.
+
+    Who has set one up can't sign in without it, so having one is enough.
+    """
 
     def __init__(self, get_response: Response) -> None:
         self.get_response = get_response
         self.admin = reverse("admin:index")
-        self.sign_in = reverse("admin:login")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(self.admin) or not request.user.is_authenticated:
-            if request.path == self.sign_in:
-                wanted = request.GET.get("next", self.admin)
-                return redirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
+        if not settings.VR_ADMIN_SECOND_FACTOR or not request.path.startswith(self.admin):
             return self.get_response(request)
-        if settings.VR_ADMIN_SECOND_FACTOR and request.user.is_staff and not is_mfa_enabled(request.user):
+        if request.user.is_authenticated and request.user.is_staff and not is_mfa_enabled(request.user):
             messages.warning(request, "The admin opens once you have set up a second factor.")
             return redirect("mfa_index")
         return self.get_response(request)

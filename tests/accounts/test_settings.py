@@ -180,6 +180,10 @@ def code_for(secret: str) -> str:
 
 def test_a_second_factor_is_set_up_asked_for_and_taken_away(user: User) -> None:
     client = signed_in(user)
+    asked = client.get("/settings/second-factor/totp/activate/")
+    assert asked.headers["Location"].startswith("/settings/confirm/")
+    assert client.post("/settings/confirm/", {"password": "not that"}).status_code == 200
+    assert client.post(asked.headers["Location"], {"password": PASSWORD}).status_code == 302
     html = client.get("/settings/second-factor/totp/activate/").content.decode()
     secret = re.search(r'value="([A-Z2-7]{32})"', html)
     assert secret is not None

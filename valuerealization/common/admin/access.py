@@ -1,10 +1,14 @@
 """Who may do what, and who tried to sign in: roles and failed sign-ins, to look at."""
 
 import allauth.account.admin  # noqa: F401 - so that what these register can be taken back below
+import allauth.mfa.admin  # noqa: F401
+import allauth.usersessions.admin  # noqa: F401
 import axes.admin
 import django.contrib.auth.admin  # noqa: F401
 import rest_framework_api_key.admin  # noqa: F401
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -12,9 +16,11 @@ from rest_framework_api_key.models import APIKey
 
 from valuerealization.common.admin.base import LedgerAdmin, ModelAdmin
 
-# Roles are made by the product, not by hand; people sign in with the address on their own page; and our keys are
-# `accounts.ApiKey`.
-admin.site.unregister([Group, EmailAddress, APIKey, AccessAttempt, AccessFailureLog, AccessLog])
+# Roles are made by the product, not by hand; people sign in with the address on their own page, and keep second factors
+# and sessions to themselves; our keys are `accounts.ApiKey`.
+admin.site.unregister(
+    [Group, EmailAddress, Authenticator, UserSession, APIKey, AccessAttempt, AccessFailureLog, AccessLog]
+)
 
 
 @admin.register(AccessAttempt)
