@@ -1,7 +1,7 @@
 """Who may do what, and who tried to sign in: roles and failed sign-ins, to look at."""
 
-import allauth.account.admin  # noqa: F401 - so that what these register can be taken back below
-import allauth.mfa.admin  # noqa: F401
+import allauth.account.admin
+import allauth.mfa.admin
 import allauth.usersessions.admin  # noqa: F401
 import axes.admin
 import django.contrib.auth.admin  # noqa: F401
