@@ -15,6 +15,7 @@ urlpatterns = [
         name="account_reset_password_from_key",
     ),
     path("password/change/", views.password_change, name="account_change_password"),
+    path("password/choose/", views.password_set, name="account_set_password"),
     path("settings/confirm/", views.reauthenticate, name="account_reauthenticate"),
     path("settings/second-factor/", include("allauth.mfa.urls")),
     path("password/changed/", views.password_reset_from_key_done, name="account_reset_password_from_key_done"),

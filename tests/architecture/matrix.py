@@ -60,6 +60,7 @@ MATRIX: Final = {
     "settings_organisation": {"GET": ADMINS, "POST": ADMINS},
     "organisation_logo": {"GET": NOT_YET},
     "account_change_password": _FORM,
+    "account_set_password": _FORM,
     "account_reauthenticate": _FORM,
     "mfa_index": _PAGE,
     "mfa_authenticate": _OPEN_FORM,
