@@ -180,27 +180,27 @@ def code_for(secret: str) -> str:
 
 def test_a_second_factor_is_set_up_and_asked_for(user: User, django_capture_on_commit_callbacks: Any) -> None:
     client = signed_in(user)
-    asked = client.get("/settings/second-factor/totp/activate/")
+    asked = client.get("/settings/second-factor/app/")
     assert asked.headers["Location"].startswith("/settings/confirm/")
     assert client.post("/settings/confirm/", {"password": "not that"}).status_code == 200
     assert client.post(asked.headers["Location"], {"password": PASSWORD}).status_code == 302
-    html = client.get("/settings/second-factor/totp/activate/").content.decode()
+    html = client.get("/settings/second-factor/app/").content.decode()
     secret = re.search(r'value="([A-Z2-7]{32})"', html)
     assert secret is not None
     with django_capture_on_commit_callbacks(execute=True):
-        answer = client.post("/settings/second-factor/totp/activate/", {"code": code_for(secret[1])})
+        answer = client.post("/settings/second-factor/app/", {"code": code_for(secret[1])})
     assert answer.status_code == 302
     stored = Authenticator.objects.get(user=user, type="totp")
     assert secret[1] not in str(stored.data)
 
     again = Client()
     answer = again.post("/sign-in/", {"login": user.email, "password": PASSWORD})
-    assert answer.headers["Location"].startswith("/settings/second-factor/authenticate/")
+    assert answer.headers["Location"].startswith("/sign-in/second-factor/")
     assert again.get("/accounts/").status_code == 302
-    assert again.post("/settings/second-factor/authenticate/", {"code": "000000"}).status_code == 200
+    assert again.post("/sign-in/second-factor/", {"code": "000000"}).status_code == 200
     assert again.get("/accounts/").status_code == 302
     recovery = Authenticator.objects.get(user=user, type="recovery_codes").wrap().get_unused_codes()[0]
-    assert again.post("/settings/second-factor/authenticate/", {"code": recovery}).status_code == 302
+    assert again.post("/sign-in/second-factor/", {"code": recovery}).status_code == 302
     assert again.get("/accounts/").status_code == 200
     actions = AuditEntry.objects.filter(action__startswith="second_factor.").values_list("action", flat=True)
     assert set(actions) == {"second_factor.set_up"}

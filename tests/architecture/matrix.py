@@ -25,6 +25,8 @@ OWN       = ["s", "o", "3", "o", "o", "s", "s"]
 LEADERS   = ["s", "3", "3", "o", "o", "s", "s"]
 ADMINS    = ["s", "3", "3", "3", "o", "s", "s"]
 NOT_YET   = ["4", "4", "4", "4", "4", "4", "4"]
+NO_FACTOR = ["s", "4", "4", "4", "4", "s", "s"]  # of a person without a second factor
+NO_WAY    = ["s", "3", "3", "3", "3", "s", "s"]  # to confirm who they are: no password, no second factor
 READ      = ["1", "o", "o", "o", "o", "o", "o"]
 WRITE     = ["1", "3", "3", "3", "3", "3", "o"]
 NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
@@ -61,15 +63,15 @@ MATRIX: Final = {
     "organisation_logo": {"GET": NOT_YET},
     "account_change_password": _FORM,
     "account_set_password": _FORM,
-    "account_reauthenticate": _FORM,
+    "account_reauthenticate": {"GET": NO_WAY, "POST": NO_WAY},
     "mfa_index": _PAGE,
     "mfa_authenticate": _OPEN_FORM,
-    "mfa_reauthenticate": _FORM,
+    "mfa_reauthenticate": {"GET": NO_WAY, "POST": NO_WAY},
     "mfa_activate_totp": _FORM,
-    "mfa_deactivate_totp": _FORM,
-    "mfa_view_recovery_codes": _PAGE,
+    "mfa_deactivate_totp": {"GET": NO_FACTOR, "POST": NO_FACTOR},
+    "mfa_view_recovery_codes": {"GET": NO_FACTOR},
     "mfa_generate_recovery_codes": _FORM,
-    "mfa_download_recovery_codes": _PAGE,
+    "mfa_download_recovery_codes": {"GET": NO_FACTOR},
     # accounts
     "account_list": _PAGE,
     "account_create": _FORM,
