@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import django_stubs_ext
 import structlog
@@ -19,30 +18,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.templatetags.static import static
 
+from valuerealization.environment import broker, database, env, env_flag, env_list, mail
+
 django_stubs_ext.monkeypatch()  # so that `ModelAdmin[Account]` and the like mean something at run time
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-def env(name: str, default: str = "") -> str:
-    """Read a variable; an empty one counts as not given."""
-    return os.environ.get(name, "").strip() or default
-
-
-def env_flag(name: str, *, default: bool = False) -> bool:
-    """Read a yes or no.
-
-    Raises: ImproperlyConfigured for anything else.
-    """
-    value = env(name, "1" if default else "0").lower()
-    if value not in {"0", "1", "false", "true", "no", "yes", "off", "on"}:
-        raise ImproperlyConfigured(f"{name} is 1 or 0, not {value!r}")
-    return value in {"1", "true", "yes", "on"}
-
-
-def env_list(name: str, default: str = "") -> list[str]:
-    """Read a list separated by commas."""
-    return [part.strip() for part in env(name, default).split(",") if part.strip()]
 
 
 VAR_DIR = Path(env("VAR_DIR", str(BASE_DIR / "var"))).absolute()
@@ -180,40 +160,13 @@ USE_THOUSAND_SEPARATOR = False
 STATEMENT_TIMEOUT = env("VR_STATEMENT_TIMEOUT", "0")  # the web server sets one, see wsgi.py
 
 
-def _database(url: str, **session: str) -> dict[str, Any]:
-    """Turn `postgresql://user:password@host:port/name?option=…` into Django's dictionary."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        raise ImproperlyConfigured("A database address reads postgresql://user:password@host:5432/name")
-    options: dict[str, Any] = dict(parse_qsl(parts.query))
-    host = options.pop("host", parts.hostname or "")
-    session_options = " ".join(f"-c {key}={value}" for key, value in session.items())
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.strip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": host,
-        "PORT": str(parts.port or options.pop("port", "")),
-        # A connection for each thread, not a pool: a pool would have to survive the forks of both servers.
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": 5,
-            "application_name": "valuerealization",
-            "options": f"{session_options} {options.pop('options', '')}".strip(),
-            **options,
-        },
-    }
-
-
 def _embedded_database(role: str) -> str:
     """Say where the embedded PostgreSQL listens, for tools that read settings without starting it."""
     return f"postgresql://{role}@/valuerealization?host={VAR_DIR / 'run'}"
 
 
 DATABASES = {
-    "default": _database(
+    "default": database(
         env("DATABASE_URL", _embedded_database("vr_app")),
         statement_timeout=STATEMENT_TIMEOUT,
         lock_timeout="15s",
@@ -221,7 +174,7 @@ DATABASES = {
         client_connection_check_interval="10s",  # a killed worker's statement doesn't run on without it
     ),
     # Migrations only: `manage.py migrate --database owner`. A slow one gives way to requests.
-    "owner": _database(
+    "owner": database(
         env("DATABASE_OWNER_URL", env("DATABASE_URL", _embedded_database("vr_owner"))), lock_timeout="10s"
     )
     | {"CONN_MAX_AGE": 0},
@@ -235,12 +188,7 @@ REDIS_URL = env(
 )
 
 
-def _broker(url: str) -> str:
-    """Spell a unix socket's address as the task library does."""
-    return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
-
-
-CELERY_BROKER_URL = _broker(REDIS_URL)
+CELERY_BROKER_URL = broker(REDIS_URL)
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
@@ -418,31 +366,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- Mail ---
 
 
-def _mail(url: str) -> dict[str, Any]:
-    """Turn `smtp://user:password@host:587/?tls=1`, `smtps://…`, `file:///directory` or `console:` into settings."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    backends = "django.core.mail.backends"
-    match parts.scheme:
-        case "file":
-            return {"EMAIL_BACKEND": f"{backends}.filebased.EmailBackend", "EMAIL_FILE_PATH": unquote(parts.path)}
-        case "console":
-            return {"EMAIL_BACKEND": f"{backends}.console.EmailBackend"}
-        case "smtp" | "smtps":
-            return {
-                "EMAIL_BACKEND": f"{backends}.smtp.EmailBackend",
-                "EMAIL_HOST": parts.hostname or "localhost",
-                "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
-                "EMAIL_HOST_USER": unquote(parts.username or ""),
-                "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-                "EMAIL_USE_SSL": parts.scheme == "smtps",
-                "EMAIL_USE_TLS": options.get("tls") == "1",
-                "EMAIL_TIMEOUT": 10,
-            }
-    raise ImproperlyConfigured("EMAIL_URL starts with smtp://, smtps://, file:// or console:")
-
-
-globals().update(_mail(env("EMAIL_URL", f"file://{VAR_DIR / 'mail'}" if EMBEDDED else "smtp://localhost")))
+globals().update(mail(env("EMAIL_URL", f"file://{VAR_DIR / 'mail'}" if EMBEDDED else "smtp://localhost")))
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "value@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

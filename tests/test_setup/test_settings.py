@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from tests.processes import PROJECT, clean_environment
-from valuerealization.settings import _database, _mail, attempted_address
+from valuerealization.environment import database, mail
+from valuerealization.settings import attempted_address
 
 SETTINGS = PROJECT / "valuerealization" / "settings.py"
 
@@ -47,7 +48,7 @@ def test_an_embedded_set_up_keeps_its_secret_key(tmp_path: Path) -> None:
 
 def test_database_addresses() -> None:
     url = "postgresql://us%40er:p%2Fw%25@db.example.com:6432/na%2Dme?sslmode=verify-full&options=-c%20work_mem=8MB"
-    database = _database(url, statement_timeout="9s", lock_timeout="15s")
+    database = database(url, statement_timeout="9s", lock_timeout="15s")
     assert {key: database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")} == {
         "USER": "us@er",
         "PASSWORD": "p/w%",
@@ -57,17 +58,17 @@ def test_database_addresses() -> None:
     }
     assert database["OPTIONS"]["sslmode"] == "verify-full"
     assert database["OPTIONS"]["options"] == "-c statement_timeout=9s -c lock_timeout=15s -c work_mem=8MB"
-    assert _database("postgresql://vr_app@/value?host=/run/pg")["HOST"] == "/run/pg"
+    assert database("postgresql://vr_app@/value?host=/run/pg")["HOST"] == "/run/pg"
 
 
 @pytest.mark.parametrize("url", ["mysql://db/value", "postgresql://db", "value", ""])
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="postgresql://user:password@host:5432/name"):
-        _database(url)
+        database(url)
 
 
 def test_mail_addresses() -> None:
-    assert _mail("smtp://us%40er:p%2Fw@mail.example.com:587/?tls=1") == {
+    assert mail("smtp://us%40er:p%2Fw@mail.example.com:587/?tls=1") == {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": "mail.example.com",
         "EMAIL_PORT": 587,
@@ -77,10 +78,10 @@ def test_mail_addresses() -> None:
         "EMAIL_USE_TLS": True,
         "EMAIL_TIMEOUT": 10,
     }
-    secure = _mail("smtps://mail.example.com")
+    secure = mail("smtps://mail.example.com")
     assert (secure["EMAIL_PORT"], secure["EMAIL_USE_SSL"], secure["EMAIL_USE_TLS"]) == (465, True, False)
-    assert _mail("file:///var/my%20mail")["EMAIL_FILE_PATH"] == "/var/my mail"
-    assert _mail("console:") == {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    assert mail("file:///var/my%20mail")["EMAIL_FILE_PATH"] == "/var/my mail"
+    assert mail("console:") == {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
 
 
 def test_the_attempted_address_is_found_wherever_somebody_signs_in(rf: RequestFactory) -> None:
