@@ -48,16 +48,16 @@ def test_an_embedded_set_up_keeps_its_secret_key(tmp_path: Path) -> None:
 
 def test_database_addresses() -> None:
     url = "postgresql://us%40er:p%2Fw%25@db.example.com:6432/na%2Dme?sslmode=verify-full&options=-c%20work_mem=8MB"
-    database = database(url, statement_timeout="9s", lock_timeout="15s")
-    assert {key: database[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")} == {
+    found = database(url, statement_timeout="9s", lock_timeout="15s")
+    assert {key: found[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME")} == {
         "USER": "us@er",
         "PASSWORD": "p/w%",
         "HOST": "db.example.com",
         "PORT": "6432",
         "NAME": "na-me",
     }
-    assert database["OPTIONS"]["sslmode"] == "verify-full"
-    assert database["OPTIONS"]["options"] == "-c statement_timeout=9s -c lock_timeout=15s -c work_mem=8MB"
+    assert found["OPTIONS"]["sslmode"] == "verify-full"
+    assert found["OPTIONS"]["options"] == "-c statement_timeout=9s -c lock_timeout=15s -c work_mem=8MB"
     assert database("postgresql://vr_app@/value?host=/run/pg")["HOST"] == "/run/pg"
 
 
