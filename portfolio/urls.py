@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portfolio.views import account, accounts, audit, changes, portfolio, saved, search
+from portfolio.views import account, accounts, audit, changes, compare, portfolio, saved, search
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("portfolio/", portfolio.portfolio, name="portfolio"),
     path("portfolio/explain/", portfolio.explain, name="portfolio_explain"),
     path("portfolio/changes/", changes.status_changes, name="status_changes"),
+    path("compare/", compare.comparison, name="compare"),
     path("audit/", audit.audit_log, name="audit_log"),
     path("audit/export.csv", audit.audit_export, name="audit_export"),
     path("views/new/<str:list_name>/", saved.create, name="view_create"),

@@ -101,15 +101,19 @@ def page(
     live: bool = False,
     columns: Collection[str] = (),
     months: int = DEFAULT_MONTHS,
+    only: int | None = None,
     size: int = PAGE_SIZE,
 ) -> Page:
     """Read one page of a list of accounts: three queries, whatever its size and its columns.
 
-    Units:  `columns` are keys of `portfolio.queries.columns`; `months` is the period of before and now.
+    Units:  `columns` are keys of `portfolio.queries.columns`; `months` is the period of before and now; `only` is the
+            id of a single account.
     Raises: keyset.InvalidCursor; KeyError for an unknown order or period.
     """
     rows = standings(wanted, live=live, on=on).select_related("account", "owner")
     rows = rows.annotate(**annotations(columns, live=live, months=months))
+    if only is not None:
+        rows = rows.filter(account=only)
     found = keyset.page(rows, ordering(order, live=live), cursor, size=size)
     taken = _snapshots(found.rows)
     return Page(

@@ -104,6 +104,7 @@ MATRIX: Final = {
     "audit_export": {"GET": LEADERS},
     "search": _PAGE,
     "status_changes": _PAGE,
+    "compare": _PAGE,
     "view_create": _FORM,
     "view_update": _OWN_FORM,
     "view_overwrite": {"POST": OWN},

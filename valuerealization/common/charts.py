@@ -103,12 +103,14 @@ class Hit:
 class Series:
     """Hold one more line to draw: its name and a value for each week, as many as the chart has.
 
+    Shape:  lines are lettered A, B, C in their order unless they have a `letter`.
     Units:  values in percent; None where it has none.
     """
 
     key: str
     label: str
     values: Sequence[Decimal | None]
+    letter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +409,7 @@ def _series_line(axis: Axis, series: Series, number: int) -> SeriesLine:
         key=series.key,
         label=series.label,
         number=number,
-        letter=chr(ord("A") + number - 1),
+        letter=series.letter or chr(ord("A") + number - 1),
         path=_line(runs),
         end_x=_percent(x),
         end_y=_percent(y),
