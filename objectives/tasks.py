@@ -1,6 +1,6 @@
 """Background work of the objectives app. The database says what is due; the broker is only the doorbell."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from celery import shared_task
@@ -8,13 +8,17 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from objectives.models import TickRun
-from objectives.services import snapshots
+from objectives.services import archives, snapshots
 from objectives.services.standings import sweep_standings
+from valuerealization.common.audit import SYSTEM
+from valuerealization.common.health import record_tick
 
 log = structlog.get_logger(__name__)
 
 # What is still due then, a later tick hands out again: messages don't pile up while no worker listens.
 CHUNK_EXPIRES_S = 600
+# How long the tick's runs can be looked up.
+RUNS_KEPT = timedelta(days=400)
 
 
 @shared_task(name="objectives.tick")
@@ -29,13 +33,19 @@ def tick(**_future: object) -> None:
         run.held = str(error)[:300]
         run.save()
         return
-    for chunk in snapshots.due_chunks(at=at):
-        run.due += chunk.due
-        message = {"first": chunk.first, "last": chunk.last, "at": at.isoformat()}
+    chunks = snapshots.due_chunks(at=at)
+    run.due = sum(chunk.due for chunk in chunks)
+    if chunks:
+        run.save()  # before the messages: the chunks add their figures to it
+    for chunk in chunks:
+        message = {"first": chunk.first, "last": chunk.last, "at": at.isoformat(), "run_id": run.pk}
         take_chunk.apply_async(kwargs=message, expires=CHUNK_EXPIRES_S)
     run.moved = sweep_standings(at=at)
-    if run.due or run.moved:
+    if run.pk is not None:
+        run.save(update_fields=["moved"])
+    elif run.moved:
         run.save()
+    record_tick(at=timezone.now())
 
 
 @shared_task(
@@ -46,8 +56,32 @@ def tick(**_future: object) -> None:
     retry_jitter=True,
     max_retries=5,
 )
-def take_chunk(*, first: int, last: int, at: str, **_future: object) -> None:
+def take_chunk(*, first: int, last: int, at: str, run_id: int | None = None, **_future: object) -> None:
     """Snapshot the due accounts of a range of ids (safe to deliver twice)."""
-    taken = snapshots.take_chunk(first=first, last=last, at=datetime.fromisoformat(at))
+    taken = snapshots.take_chunk(first=first, last=last, at=datetime.fromisoformat(at), run_id=run_id)
     if taken.stored or taken.failed:
         log.info("snapshots_taken", first=first, last=last, stored=taken.stored, failed=taken.failed)
+
+
+@shared_task(
+    name="objectives.clean_up",
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=60,
+    max_retries=5,
+    soft_time_limit=540,
+    time_limit=580,
+)
+def clean_up(**_future: object) -> None:
+    """On the 1st of the month: one file of old snapshots at a time, until none is older than the retention window."""
+    at = timezone.now()
+    try:
+        snapshots.check_clocks_agree(at=at)
+        archive = archives.archive_next(at=at, by=SYSTEM)
+    except (snapshots.ClockHeld, archives.ArchiveBusy) as reason:
+        log.warning("clean_up_held", reason=str(reason))
+        return
+    if archive is None:
+        snapshots.forget_runs(before=at - RUNS_KEPT)
+        return
+    log.info("snapshots_archived", file=archive.file, snapshots=archive.snapshots)
+    clean_up.apply_async()

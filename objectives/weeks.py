@@ -142,6 +142,18 @@ def sunday_on_or_after(day: date) -> date:
     return day + timedelta(days=_SUNDAY - day.weekday())
 
 
+def window_start(on: date, *, years: int) -> date:
+    """Find the first week that a retention window of some years still holds on a day.
+
+    Shape:  the first Sunday at or after the same day that many years earlier; 29 February counts as 28 in other years.
+    """
+    try:
+        back = on.replace(year=on.year - years)
+    except ValueError:
+        back = on.replace(year=on.year - years, day=28)
+    return sunday_on_or_after(back)
+
+
 def sundays(first: date, last: date) -> Iterator[date]:
     """List the weeks from one Sunday to another, both included.
 

@@ -37,6 +37,10 @@ HTTPS = env_flag("VR_HTTPS", default=not EMBEDDED and not DEBUG)
 VR_ORGANISATION = env("VR_ORGANISATION", "Value Realization")
 VR_ALLOW_FUTURE = env_flag("VR_ALLOW_FUTURE")  # snapshots "as of" an instant that has not come: for trials only
 VR_CSM_EDITS_ALL = env_flag("VR_CSM_EDITS_ALL")  # a CSM edits every account, not only their own
+VR_RETENTION_YEARS = int(env("VR_RETENTION_YEARS", "7"))  # snapshots in the live table; older ones go into files
+if not 1 <= VR_RETENTION_YEARS <= 100:
+    raise ImproperlyConfigured("VR_RETENTION_YEARS is a number of years, 1 or more.")
+VR_ARCHIVE_DIR = Path(env("VR_ARCHIVE_DIR", str(VAR_DIR / "archive"))).absolute()
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
 PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
 

@@ -1,5 +1,6 @@
 """Tables of the objectives app, one module per subject."""
 
+from objectives.models.archives import SnapshotArchive
 from objectives.models.imports import (
     DUE,
     IN_EFFECT,
@@ -55,6 +56,7 @@ __all__ = [
     "ReplacedSnapshot",
     "Restatement",
     "Snapshot",
+    "SnapshotArchive",
     "SnapshotObjective",
     "SnapshotQuerySet",
     "Standing",

@@ -48,6 +48,11 @@ class Definition(models.Model):
         return [field.attname for field in Definition._meta.get_fields() if isinstance(field, models.Field)]
 
 
+def _in_range(field: str) -> Q:
+    """Leave out NaN, which PostgreSQL sorts above every number."""
+    return Q(**{field: None}) | Q(**{f"{field}__gt": -(10**14), f"{field}__lt": 10**14})
+
+
 def definition_constraints(table: str) -> list[models.BaseConstraint]:
     """Rules that the live definition and each revision obey alike."""
     numeric = Q(baseline__isnull=False, target__isnull=False) & ~Q(baseline=F("target"))
@@ -61,6 +66,9 @@ def definition_constraints(table: str) -> list[models.BaseConstraint]:
             condition=Q(completion_type=CompletionType.ATTRIBUTE, metric__isnull=False)
             | (~Q(completion_type=CompletionType.ATTRIBUTE) & Q(metric=None)),
             name=f"objectives_{table}_attribute_has_metric",
+        ),
+        models.CheckConstraint(
+            condition=_in_range("baseline") & _in_range("target"), name=f"objectives_{table}_values_in_range"
         ),
         models.CheckConstraint(condition=Q(weight__gt=0, weight__lte=100), name=f"objectives_{table}_weight_in_range"),
         models.CheckConstraint(condition=Q(unit__in=[u for u, _ in UNITS]), name=f"objectives_{table}_unit_known"),
@@ -148,6 +156,7 @@ class Objective(Definition):
                 | Q(reading__isnull=False, grade__in=[grade for grade, _ in GRADES]),
                 name="objectives_objective_grade_of_reading",
             ),
+            models.CheckConstraint(condition=_in_range("current"), name="objectives_objective_current_in_range"),
             models.CheckConstraint(condition=~Q(title=""), name="objectives_objective_title_given"),
             models.CheckConstraint(condition=~Q(external_id=""), name="objectives_objective_external_id_null_or_given"),
         ]

@@ -144,11 +144,18 @@ class WeekRollup(models.Model):
 
 
 class TickRun(models.Model):
-    """One run of the five-minute tick that had something to do, or that was held."""
+    """One run of the five-minute tick that had something to do, or that was held.
+
+    `due` counts accounts; `taken` their snapshots, in the transactions that store them, so an account that missed weeks
+    adds several; `late_seconds` is the longest time from a boundary to its snapshot.
+    """
 
     id = models.BigAutoField(primary_key=True)
     started_at = models.DateTimeField()
     due = models.PositiveIntegerField(default=0)
+    taken = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    late_seconds = models.PositiveIntegerField(null=True)
     moved = models.PositiveIntegerField(default=0)
     held = models.CharField(max_length=300, blank=True)
 

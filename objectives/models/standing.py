@@ -144,6 +144,7 @@ class Standing(models.Model):
             models.Index("name_key", "account", name="objectives_standing_name", condition=Q(is_archived=False)),
             models.Index("next_boundary_at", name="objectives_standing_due", condition=Q(is_archived=False)),
             models.Index("recheck_at", name="objectives_standing_recheck", condition=Q(recheck_at__isnull=False)),
+            models.Index("failed_at", name="objectives_standing_failed", condition=Q(failed_at__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
+
 from accounts.models import Account
 from objectives import weeks
 from objectives.models import Objective, Snapshot
@@ -96,12 +98,14 @@ def trend(*, account: Account, at: datetime, months: int = DEFAULT_MONTHS, lines
 
     Shape:  `lines` are ids of objectives whose own lines stand beside it, the first four of those that there are; they
             cost a fourth query.
+            Nothing is older than the retention window, also where the monthly clean-up has not come to it yet.
     Raises: KeyError for another period.
     Source: docs/formulas.md#plan
     """
     today = weeks.local_day(at, account.timezone)
     newest = weeks.last_week_at_or_before(at, account.timezone)
-    since = newest - (PERIODS[months] - 1) * weeks.WEEK
+    kept = weeks.window_start(today, years=settings.VR_RETENTION_YEARS)
+    since = max(newest - (PERIODS[months] - 1) * weeks.WEEK, kept)
     taken = list(Snapshot.objects.filter(account=account, week__gte=since, week__lte=newest).order_by("week"))
     objectives = list(Objective.objects.numeric().filter(account=account).order_by("pk"))
     plans = _plans(objectives)

@@ -19,6 +19,7 @@ from objectives.services.snapshots import (
     ROLLUP_COUNTS,
     SNAPSHOT_COLUMNS,
 )
+from objectives.weeks import WEEK
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
@@ -111,12 +112,20 @@ SELECT s.id, {", ".join("o." + name for name in OBJECTIVE_COLUMNS.split(", "))}
 FROM restated_week w
 JOIN objectives_snapshot s ON s.account_id = w.account_id AND s.week = w.week
 CROSS JOIN LATERAL jsonb_populate_recordset(NULL::objectives_snapshotobjective, w.objectives) o""",
-    """
-UPDATE objectives_restatement r SET weeks_added = c.added, weeks_changed = c.changed
-FROM (SELECT account_id, count(*) FILTER (WHERE stored_id IS NULL) AS added,
-    count(*) FILTER (WHERE stored_id IS NOT NULL) AS changed FROM restated_week GROUP BY account_id) c
-WHERE r.id = ANY(%(restatements)s) AND r.account_id = c.account_id""",
 ]
+
+_RESTATED = """
+SELECT account_id, min(week) AS from_week, max(week) AS to_week, count(*) FILTER (WHERE stored_id IS NULL) AS added,
+  count(*) FILTER (WHERE stored_id IS NOT NULL) AS changed
+FROM restated_week GROUP BY account_id
+"""
+
+# Rebuilds share this lock, the clean-up takes it alone while it removes rows: no rollup is counted over half of a week.
+WEEKS_LOCK = 7_237_001
+_NOT_WHILE_REMOVING = f"SELECT pg_advisory_xact_lock_shared({WEEKS_LOCK})"
+
+# Weeks up to here lie in archive files: what is computed for them now would stand beside what was removed.
+_ARCHIVED_UNTIL = "SELECT max(last_week) FROM objectives_snapshotarchive WHERE removed_at IS NOT NULL"
 
 # Locks the weeks first, so that a snapshot stored meanwhile is either counted here or adds itself afterwards.
 _ROLLUP = [
@@ -161,7 +170,10 @@ WHERE c.differs ORDER BY 1, 2
 _VERIFY_ROLLUP = f"""
 WITH computed AS (SELECT {ROLLUP_COUNTS} FROM objectives_snapshot GROUP BY week)
 SELECT week FROM (
-  SELECT {ROLLUP_COLUMNS} FROM objectives_weekrollup WHERE accounts > 0
+  SELECT {ROLLUP_COLUMNS} FROM objectives_weekrollup w WHERE accounts > 0 AND (
+    week IN (SELECT week FROM computed) OR NOT EXISTS (
+      SELECT FROM objectives_snapshotarchive a
+      WHERE a.removed_at IS NOT NULL AND w.week BETWEEN a.first_week AND a.last_week))
   EXCEPT SELECT * FROM computed) missing
 UNION SELECT week FROM (
   SELECT * FROM computed EXCEPT SELECT {ROLLUP_COLUMNS} FROM objectives_weekrollup) extra
@@ -196,7 +208,8 @@ def rebuild(
 ) -> Rebuilt:
     """Take history into past weeks: by `observed_at` alone, from the first reading on.
 
-    Changed weeks are marked restated and kept as they were beside; weeks that come out the same stay untouched.
+    Changed weeks are marked restated and kept as they were beside; weeks that come out the same stay untouched, and so
+    do weeks that lie in archive files.
     Units:  weeks are dates of local Sundays.
     """
     total = Rebuilt()
@@ -228,32 +241,36 @@ def _rebuild_batch(
         accounts = list(Account.objects.filter(pk__in=account_ids).lock())
         cursor.execute("SELECT value_now()")
         known_at = cursor.fetchone()[0]
+        cursor.execute(_NOT_WHILE_REMOVING)
+        cursor.execute(_ARCHIVED_UNTIL)
+        archived_until = cursor.fetchone()[0]
+        if archived_until is not None:
+            from_week = max(from_week or date.min, archived_until + WEEK)
         span: dict[str, Any] = {"from_week": from_week, "to_week": to_week}
         cursor.execute("DROP TABLE IF EXISTS restated_week")
         cursor.execute(_COMPARE, {**span, "accounts": account_ids, "known_at": known_at})
-        cursor.execute("SELECT account_id, min(week), max(week) FROM restated_week GROUP BY account_id")
-        weeks = {account_id: (first, last) for account_id, first, last in cursor.fetchall()}
+        cursor.execute(_RESTATED)
+        restated = {account_id: facts for account_id, *facts in cursor.fetchall()}
         restatements = Restatement.objects.bulk_create(
             [
                 Restatement(
                     account=account,
-                    from_week=weeks[account.pk][0],
-                    to_week=weeks[account.pk][1],
+                    from_week=restated[account.pk][0],
+                    to_week=restated[account.pk][1],
                     reason=reason[:300],
                     requested_by=by.name[:200],
+                    weeks_added=restated[account.pk][2],
+                    weeks_changed=restated[account.pk][3],
                 )
                 for account in accounts
-                if account.pk in weeks
+                if account.pk in restated
             ]
         )
         if not restatements:
             return Rebuilt()
         for statement in (*_STORE, *_ROLLUP, _STANDING):
             cursor.execute(statement, {"restatements": [row.pk for row in restatements]} if "%(" in statement else None)
-        added = changed = 0
-        for restatement in Restatement.objects.filter(pk__in=[r.pk for r in restatements]).select_related("account"):
-            added += restatement.weeks_added
-            changed += restatement.weeks_changed
+        for restatement in restatements:
             audit.record(
                 by=by, action="snapshots.restated", subject=restatement, account_id=restatement.account_id,
                 details={
@@ -261,4 +278,4 @@ def _rebuild_batch(
                     "added": restatement.weeks_added, "changed": restatement.weeks_changed,
                 },
             )  # fmt: skip
-    return Rebuilt(added, changed)
+    return Rebuilt(sum(row.weeks_added for row in restatements), sum(row.weeks_changed for row in restatements))

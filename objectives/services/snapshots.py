@@ -11,6 +11,7 @@ import structlog
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from objectives.asof import ACCOUNTS, OBJECTIVES, PROGRESS, SERIES
+from objectives.models import TickRun
 
 log = structlog.get_logger(__name__)
 
@@ -107,12 +108,21 @@ inserted AS (
   FROM due JOIN following USING (timezone, week) LEFT JOIN inserted i USING (account_id, week)
   WHERE s.account_id = due.account_id
 )
-SELECT (SELECT count(*) FROM inserted), (SELECT count(*) FROM due)
+SELECT (SELECT count(*) FROM inserted), (SELECT count(*) FROM due),
+  (SELECT greatest(0, extract(epoch FROM value_now() - min(due.boundary_at)))
+   FROM inserted i JOIN due USING (account_id, week))::int
 """
+
+# The run's own figures, in the transaction that stores what they count: a message that comes twice adds nothing.
+_REPORT_TAKEN = """
+UPDATE objectives_tickrun SET taken = taken + %(stored)s,
+  late_seconds = greatest(late_seconds, %(late)s) WHERE id = %(run)s
+"""
+_REPORT_FAILED = "UPDATE objectives_tickrun SET failed = failed + 1 WHERE id = %(run)s"
 
 _FAILED = """
 UPDATE objectives_standing SET failed_at = %(at)s, failure = %(failure)s, attempts = attempts + 1
-WHERE account_id = %(account)s
+WHERE account_id = %(account)s AND failed_at IS DISTINCT FROM %(at)s
 """
 
 _CLOCKS = "SELECT extract(epoch FROM value_now())"
@@ -182,15 +192,17 @@ def due_chunks(*, at: datetime, size: int = CHUNK) -> list[Chunk]:
         return [Chunk(*row) for row in cursor.fetchall()]
 
 
-def take_chunk(*, first: int, last: int, at: datetime) -> Taken:
+def take_chunk(*, first: int, last: int, at: datetime, run_id: int | None = None) -> Taken:
     """Snapshot the due accounts of a range, oldest week first, until none of their weeks is missing.
 
     An account that fails is set aside with its reason; the others of its chunk go on.
+    Shape: `run_id` names the tick's run that asked, for its figures.
     """
     total = Taken()
     while True:
-        taken = _take_week(first, last, at)
-        total += taken
+        taken = _take_week(first, last, at, run_id)
+        # Who failed fails again in each round, so the last round's number is the number of accounts.
+        total = Taken(total.stored + taken.stored, taken.failed, total.stepped + taken.stepped)
         if taken.stepped == 0:
             return total
 
@@ -206,7 +218,12 @@ def take_due(*, at: datetime, account_id: int | None = None) -> Taken:
     return total
 
 
-def _take_week(first: int, last: int, at: datetime) -> Taken:
+def forget_runs(*, before: datetime) -> int:
+    """Remove the tick's runs that started before an instant; returns how many."""
+    return TickRun.objects.filter(started_at__lt=before).delete()[0]
+
+
+def _take_week(first: int, last: int, at: datetime, run_id: int | None) -> Taken:
     """Take one week of every due account in a range, splitting the range around accounts that fail."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -216,20 +233,24 @@ def _take_week(first: int, last: int, at: datetime) -> Taken:
             if not accounts:
                 return Taken()
             cursor.execute(TAKE, span)
-            stored, stepped = cursor.fetchone()
+            stored, stepped, late = cursor.fetchone()
+            if run_id is not None and stored:
+                cursor.execute(_REPORT_TAKEN, {"run": run_id, "stored": stored, "late": late})
             return Taken(stored=stored, stepped=stepped)
     except OperationalError:
         raise  # the connection or a lock: the task is retried as a whole
     except DatabaseError as error:
         if len(accounts) == 1:
-            return _set_aside(accounts[0], error, at)
+            return _set_aside(accounts[0], error, at, run_id)
         middle = accounts[len(accounts) // 2]
-        return _take_week(first, middle - 1, at) + _take_week(middle, last, at)
+        return _take_week(first, middle - 1, at, run_id) + _take_week(middle, last, at, run_id)
 
 
-def _set_aside(account_id: int, error: DatabaseError, at: datetime) -> Taken:
+def _set_aside(account_id: int, error: DatabaseError, at: datetime, run_id: int | None) -> Taken:
     reason = str(error).splitlines()[0][:500]
     log.error("snapshot_failed", account_id=account_id, reason=reason)
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FAILED, {"account": account_id, "failure": reason, "at": at})
+        if cursor.rowcount and run_id is not None:
+            cursor.execute(_REPORT_FAILED, {"run": run_id})
     return Taken(failed=1)

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.django_db
 APPS = ("common", "accounts", "objectives", "portfolio", "portal")
 APPEND_ONLY = (
     "common_auditentry", "common_auditproof", "common_auditseal", "objectives_importchange", "objectives_metricversion",
-    "objectives_objectiverevision", "objectives_reading",
+    "objectives_objectiverevision", "objectives_reading", "objectives_replacedsnapshot", "objectives_restatement",
+    "objectives_snapshotarchive",
 )  # fmt: skip
 
 
@@ -124,6 +125,13 @@ BROKEN = {
     "objectives_metricversion_unique": copy("objectives_metricversion"),
     "objectives_objective_attribute_has_metric": change(
         "objectives_objective", VALUE, metric_id="(SELECT id FROM objectives_metric)"
+    ),
+    "objectives_objective_current_in_range": change("objectives_objective", "current = 40", current="'NaN'"),
+    "objectives_objective_values_in_range": change("objectives_objective", VALUE, baseline="'NaN'"),
+    "objectives_revision_values_in_range": copy("objectives_objectiverevision", VALUE, target="'NaN'", number="9"),
+    "objectives_snapshotarchive_file_key": copy("objectives_snapshotarchive"),
+    "objectives_snapshotarchive_weeks_in_order": copy(
+        "objectives_snapshotarchive", file="'x'", last_week="first_week - 7"
     ),
     "objectives_objective_current_from_reading": change("objectives_objective", "current = 40", reading_id="NULL"),
     "objectives_objective_done_is_manual": change("objectives_objective", VALUE, done="true"),
@@ -273,6 +281,7 @@ def test_history_grows(world: World, table: str) -> None:
         "common_auditproof": {"entry_id": "-1"}, "common_auditseal": {"number": "9", "previous_hash": "'9'::bytea"},
         "objectives_importchange": {"subject_id": "9", "last_id": "CASE WHEN subject = 'reading' THEN 9 END"},
         "objectives_metricversion": {"version": "9"}, "objectives_objectiverevision": {"number": "9"},
+        "objectives_snapshotarchive": {"file": "'another'"},
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {table}")
@@ -356,10 +365,30 @@ def test_portal_role_reads_two_tables_and_writes_none() -> None:
         cursor.execute(
             "SELECT c.relname, p.privilege FROM pg_class c CROSS JOIN unnest(%s::text[]) AS p (privilege)"
             " WHERE c.relkind IN ('r', 'v', 'm', 'p') AND c.relnamespace = 'public'::regnamespace"
-            " AND has_table_privilege(%s, c.oid, p.privilege) ORDER BY 1",
-            [["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"], settings.PORTAL_ROLE],
-        )
+            " AND (has_table_privilege(%s, c.oid, p.privilege)"
+            "   OR p.privilege = 'SELECT' AND has_any_column_privilege(%s, c.oid, p.privilege)) ORDER BY 1",
+            [
+                ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"],
+                settings.PORTAL_ROLE, settings.PORTAL_ROLE,
+            ],
+        )  # fmt: skip
         assert cursor.fetchall() == [("accounts_account", "SELECT"), ("objectives_objective", "SELECT")]
+
+
+def test_portal_role_reads_of_an_account_what_a_customers_page_needs(world: World) -> None:
+    """Contract value, owner, segment and renewal are the team's, also for a statement that was written carelessly."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'accounts_account'::regclass AND attnum > 0"
+            " AND NOT attisdropped AND has_column_privilege(%s, attrelid, attnum, 'SELECT') ORDER BY attname",
+            [settings.PORTAL_ROLE],
+        )
+        assert [name for (name,) in cursor.fetchall()] == [
+            "contract_signed_on", "currency", "id", "name", "timezone", "went_live_on",
+        ]  # fmt: skip
+    for column in ("*", "arr", "owner_id", "segment", "external_id", "renewal_on"):
+        statement = f"SELECT {column} FROM accounts_account"
+        assert denied(statement, role="vr_portal") == "permission denied for table accounts_account"
 
 
 def seen(account_id: str | None) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from objectives.models import (
     ReplacedSnapshot,
     Restatement,
     Snapshot,
+    SnapshotArchive,
     SnapshotObjective,
     TickRun,
     WeekRollup,
@@ -100,7 +101,11 @@ def make_world() -> World:
     )
     ReplacedSnapshot.objects.create(restatement=restatement, account=account, week=SUNDAY, snapshot={}, objectives=[])
     WeekRollup.objects.create(week=SUNDAY, accounts=1, scored=1, score_sum=40, at_risk=1)
-    TickRun.objects.create(started_at=AT, due=1, moved=1)
+    TickRun.objects.create(started_at=AT, due=1, taken=1, late_seconds=62, moved=1)
+    SnapshotArchive.objects.create(
+        first_week=date(2019, 1, 6), last_week=date(2019, 1, 27), snapshots=4, objectives=4, replaced=0,
+        file="snapshots-2019-01-06-to-2019-01-27.jsonl.gz", size=1234, sha256="0" * 64, removed_at=AT,
+    )  # fmt: skip
     IdempotencyRecord.objects.create(actor_id="x", key="k", fingerprint="f", status=201)
     seal = AuditSeal.objects.create(
         number=1, sealed_at=AT, entries=1, after_id=0, from_transaction="0", from_id=0, to_transaction="1", to_id=0,

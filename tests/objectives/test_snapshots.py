@@ -18,6 +18,7 @@ from objectives.tasks import tick
 from objectives.weeks import boundary_at
 from tests.factories import at_time, make_account, make_metric, make_objective, record, take_weeks
 from valuerealization.common.audit import SYSTEM
+from valuerealization.common.health import last_tick
 
 pytestmark = pytest.mark.django_db
 
@@ -439,6 +440,7 @@ class TestClock:
 
         assert weeks_of(account) == [SUNDAY]
         assert TickRun.objects.get().due == 1
+        assert last_tick() == timezone.now()
 
     @pytest.mark.parametrize("shift", [timedelta(minutes=2), timedelta(weeks=1), timedelta(hours=-1)])
     def test_tick_is_held_while_the_clocks_disagree(self, clock: Any, shift: timedelta) -> None:
@@ -479,12 +481,36 @@ class TestFailure:
         assert set(Snapshot.objects.values_list("account_id", flat=True)) == {a.pk for a in accounts} - {bad.pk}
         standing = Standing.objects.get(account=bad)
         assert (standing.failure, standing.failed_at) == ("no room left", BOUNDARY + MINUTE)
-        assert standing.attempts >= 1
+        assert (taken.failed, standing.attempts) == (1, 1)
 
         owner_connection.execute("DROP TRIGGER refuse ON objectives_snapshot")
         assert snapshots.take_due(at=BOUNDARY + 2 * MINUTE).stored == 1
         standing.refresh_from_db()
         assert (standing.failure, standing.failed_at, standing.attempts) == ("", None, 0)
+
+    def test_a_run_knows_what_was_taken_what_failed_and_how_late_however_often_it_is_told(
+        self, owner_connection: psycopg.Connection[Any], clock: Any
+    ) -> None:
+        accounts = [make_account(at=TUESDAY) for _ in range(5)]
+        make_account(at=TUESDAY + WEEK)  # with one missed week less
+        owner_connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no room left'; END $$"
+        )
+        owner_connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON objectives_snapshot FOR EACH ROW"
+            f" WHEN (NEW.account_id = {accounts[2].pk}) EXECUTE FUNCTION refuse()"
+        )
+        run = TickRun.objects.create(started_at=BOUNDARY + WEEK, due=6)
+        for minutes in (5, 6):
+            clock(BOUNDARY + WEEK + minutes * MINUTE)
+            for _ in range(2):
+                snapshots.take_chunk(
+                    first=accounts[0].pk, last=accounts[0].pk + 10, at=BOUNDARY + WEEK + 5 * MINUTE, run_id=run.pk
+                )
+        run.refresh_from_db()
+        assert (run.taken, run.failed, run.late_seconds) == (9, 1, 7 * 86400 + 300)
+        assert Standing.objects.get(account=accounts[2]).attempts == 1
 
     def test_verify_finds_a_row_that_was_changed(self, owner_connection: psycopg.Connection[Any]) -> None:
         account = make_account(at=TUESDAY)

@@ -114,6 +114,82 @@ class AppendOnly(_RoleOperation):
         ]
 
 
+class NoDelete(AppendOnly):
+    """Take DELETE on a table away from the application's role: its rows change, and stay."""
+
+    def describe(self) -> str:
+        return f"Let the application's role delete nothing from {self.table}"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        if application_role() == settings.DATABASES["owner"]["USER"]:
+            return []
+        return [
+            sql.SQL("REVOKE DELETE, TRUNCATE ON {} FROM {}").format(
+                sql.Identifier(self.table), sql.Identifier(application_role())
+            )
+        ]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        return [
+            sql.SQL("GRANT DELETE ON {} TO {}").format(sql.Identifier(self.table), sql.Identifier(application_role()))
+        ]
+
+
+class OwnerFunction(_RoleOperation):
+    """Make a function that runs with the owner's rights, for the application's role alone.
+
+    `definition` is what follows `CREATE FUNCTION name(arguments)`; the function looks into our schema and nowhere else.
+    """
+
+    def __init__(self, name: str, arguments: str, definition: str) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.definition = definition
+
+    def describe(self) -> str:
+        return f"Let the application's role call {self.name}"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        signature = sql.SQL(f"{self.name}({self.arguments})")
+        return [
+            sql.SQL("CREATE FUNCTION {} {} SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp").format(
+                signature, sql.SQL(self.definition)
+            ),
+            sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(signature),
+            sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(signature, sql.Identifier(application_role())),
+        ]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        return [sql.SQL(f"DROP FUNCTION {self.name}({self.arguments})")]
+
+
+class PortalColumns(_RoleOperation):
+    """Let the portal's role read some columns of a table, where it could read them all."""
+
+    def __init__(self, table: str, columns: list[str]) -> None:
+        self.table = table
+        self.columns = columns
+
+    def describe(self) -> str:
+        return f"Let the portal's role read {', '.join(self.columns)} of {self.table}, and nothing else"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        table, role = sql.Identifier(self.table), sql.Identifier(portal_role())
+        return [
+            sql.SQL("REVOKE ALL ON {} FROM {}").format(table, role),
+            sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(
+                sql.SQL(", ").join(map(sql.Identifier, self.columns)), table, role
+            ),
+        ]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        table, role = sql.Identifier(self.table), sql.Identifier(portal_role())
+        return [
+            sql.SQL("REVOKE ALL ON {} FROM {}").format(table, role),
+            sql.SQL("GRANT SELECT ON {} TO {}").format(table, role),
+        ]
+
+
 class RowSecurity(_RoleOperation):
     """Enable and force row-level security on an account-scoped table.
 

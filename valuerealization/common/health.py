@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -18,6 +20,8 @@ from redis.retry import Retry
 logger = structlog.get_logger(__name__)
 
 BEAT_KEY = "vr:beat"
+TICK_KEY = "vr:tick"
+QUEUE = "celery"  # the task library's own name for the only queue
 BEAT_SECONDS = 30  # six turns of the scheduler
 
 
@@ -33,6 +37,31 @@ def record_beat() -> None:
         broker().set(BEAT_KEY, 1, ex=BEAT_SECONDS)
     except RedisError as error:
         logger.warning("beat_not_recorded", error=str(error))
+
+
+def record_tick(*, at: datetime) -> None:
+    """Note in the broker when the five-minute tick last came to its end: a worker works."""
+    try:
+        broker().set(TICK_KEY, int(at.timestamp()))
+    except RedisError as error:
+        logger.warning("tick_not_recorded", error=str(error))
+
+
+def last_tick() -> datetime | None:
+    """Tell when the tick last came to its end; None while nobody knows."""
+    try:
+        seconds: Any = broker().get(TICK_KEY)
+    except RedisError:
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+
+
+def queue_length() -> int | None:
+    """Count the messages that wait for a worker; None while the broker doesn't answer."""
+    try:
+        return int(broker().llen(QUEUE))
+    except RedisError:
+        return None
 
 
 @require_safe
