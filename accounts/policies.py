@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import Account, User
+from accounts.models import Account, Role, SavedSegment, User
 
 
 def can_view_accounts(user: User) -> bool:
@@ -45,3 +45,24 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+
+
+def check_can_define_attributes(user: User) -> None:
+    """Raise PermissionDenied unless the person is an administrator: attributes are the same for every account."""
+    if not (user.is_authenticated and user.is_active and user.role == Role.ADMIN):
+        raise PermissionDenied("Attributes are defined by administrators.")
+
+
+def can_edit_segment(user: User, segment: SavedSegment) -> bool:
+    """Leaders and administrators change every segment, everybody else those they made."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return user.is_leader or (segment.created_by_id is not None and segment.created_by_id == user.pk)
+
+
+def check_can_edit_segment(user: User, segment: SavedSegment) -> None:
+    """Raise PermissionDenied unless the person may change the segment."""
+    if not can_edit_segment(user, segment):
+        raise PermissionDenied(
+            f"The segment “{segment.name}” was made by {segment.created_by or 'the product'}. Ask them or a leader."
+        )

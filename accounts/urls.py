@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, exports, home, settings
+from accounts.views import accounts, contacts, exports, home, settings
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,4 +18,10 @@ urlpatterns = [
     path("accounts/<int:pk>/archive/", accounts.account_archive, name="account_archive"),
     path("accounts/<int:pk>/export/", exports.account_export, name="account_export"),
     path("accounts/<int:pk>/restore/", accounts.account_restore, name="account_restore"),
+    path("accounts/<int:account_pk>/contacts/new/", contacts.contact_create, name="contact_create"),
+    path("accounts/<int:account_pk>/team/add/", contacts.team_add, name="team_add"),
+    path("contacts/<int:pk>/edit/", contacts.contact_update, name="contact_update"),
+    path("contacts/<int:pk>/archive/", contacts.contact_archive, name="contact_archive"),
+    path("contacts/<int:pk>/restore/", contacts.contact_restore, name="contact_restore"),
+    path("team/<int:pk>/remove/", contacts.team_remove, name="team_remove"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from objectives.views import metrics, objectives, value_card, values
+from objectives.views import attributes, metrics, objectives, segments, value_card, values
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -18,4 +18,15 @@ urlpatterns = [
     path("objectives/<int:pk>/restore/", objectives.restore, name="objective_restore"),
     path("objectives/<int:pk>/history/", objectives.history, name="objective_history"),
     path("metrics/new/", metrics.create, name="metric_create"),
+    path("attributes/", attributes.attribute_list, name="attribute_list"),
+    path("attributes/new/", attributes.attribute_create, name="attribute_create"),
+    path("attributes/<int:pk>/edit/", attributes.attribute_update, name="attribute_update"),
+    path("attributes/<int:pk>/archive/", attributes.attribute_archive, name="attribute_archive"),
+    path("attributes/<int:pk>/restore/", attributes.attribute_restore, name="attribute_restore"),
+    path("accounts/<int:account_pk>/attributes/", attributes.account_attributes, name="account_attributes"),
+    path("segments/", segments.segment_list, name="segment_list"),
+    path("segments/new/", segments.segment_create, name="segment_create"),
+    path("segments/<int:pk>/edit/", segments.segment_update, name="segment_update"),
+    path("segments/<int:pk>/archive/", segments.segment_archive, name="segment_archive"),
+    path("segments/<int:pk>/restore/", segments.segment_restore, name="segment_restore"),
 ]

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from portfolio.views import account, accounts, audit, changes, compare, portfolio, saved, search
+from portfolio.views import account, accounts, audit, changes, compare, contacts, portfolio, saved, search
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
     path("accounts/<int:pk>/", account.account_page, name="account_detail"),
     path("accounts/<int:pk>/objectives/", account.account_objectives, name="account_objectives"),
+    path("accounts/<int:pk>/people/", contacts.account_people, name="account_people"),
     path("accounts/<int:pk>/activity/", account.account_activity, name="account_activity"),
     path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),

@@ -43,4 +43,4 @@ class SavedSegment(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return f"/segments/{self.pk}/edit/"
+        return f"/accounts/?in_segment={self.pk}"

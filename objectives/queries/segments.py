@@ -41,7 +41,7 @@ from django.db.models.lookups import (
 
 from accounts.attributes import Kind
 from accounts.models import Attribute, Contact, ContactRole, SavedSegment, Segment, User
-from accounts.rules import Condition, Field, Group, Match, Op, RuleRefused, parse_rule
+from accounts.rules import Condition, Field, Group, Match, Op, RuleRefused, conditions, parse_rule
 from accounts.stages import Stage
 from objectives.models import Metric, Reading, Standing
 from objectives.queries.stages import in_stage
@@ -104,6 +104,19 @@ def rule_fields() -> dict[str, Field]:
     return found
 
 
+def fields_for(segment: SavedSegment | None) -> dict[str, Field]:
+    """List what a rule may ask about, and what this segment's rule asks about already, be it archived by now."""
+    found = rule_fields()
+    if segment is not None:
+        stored = StoredFields()
+        try:
+            used = {each.field for each in conditions(read_stored(segment.rule, fields=stored))}
+        except RuleRefused:
+            used = set()
+        found |= {name: stored[name] for name in sorted(used - found.keys())}
+    return found
+
+
 def attribute_fields(attributes: Iterable[Attribute]) -> dict[str, Field]:
     """Make the fields that attributes are in rules."""
     return {
@@ -115,12 +128,12 @@ def attribute_fields(attributes: Iterable[Attribute]) -> dict[str, Field]:
     }  # fmt: skip
 
 
-def read_stored(stored: Mapping[str, Any]) -> Group:
-    """Read a rule that was saved: one query if it asks about attributes, else none.
+def read_stored(stored: Mapping[str, Any], *, fields: Mapping[str, Field] | None = None) -> Group:
+    """Read a rule that was saved: one query if it asks about attributes, else none; `fields` is shared among several.
 
     Raises: RuleRefused, when a field it asks about is no longer there.
     """
-    return parse_rule(stored, fields=_StoredFields(), is_stored=True)
+    return parse_rule(stored, fields=StoredFields() if fields is None else fields, is_stored=True)
 
 
 def find_segment(pk: int) -> ChosenSegment | None:
@@ -155,7 +168,7 @@ def condition(rule: Group, *, on: date, live: bool = True) -> Q:
     return reduce(and_ if rule.match is Match.ALL else or_, parts)
 
 
-class _StoredFields(Mapping[str, Field]):
+class StoredFields(Mapping[str, Field]):
     """The fields that a saved rule may name: fixed ones, any metric, and attributes, read when first asked for."""
 
     def __init__(self) -> None:

@@ -7,7 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from accounts.models import Account, Segment, User
+from accounts.models import Account, Attribute, Contact, ContactRole, Segment, TeamMember, User
+from accounts.services.attributes import PREFIX
 from objectives.models import CompletionType, Metric, Objective
 from objectives.models.metrics import UNITS
 from valuerealization.common.models import AuditEntry
@@ -31,6 +32,12 @@ _VERBS: Final = {
     "user.created": "added",
     "user.updated": "changed",
     "person.erased": "erased",
+    "contact.created": "added the contact",
+    "contact.updated": "changed the contact",
+    "contact.archived": "archived the contact",
+    "contact.restored": "restored the contact",
+    "team_member.added": "added to the team",
+    "team_member.removed": "took out of the team",
     "objective.created": "added the objective",
     "objective.updated": "changed",
     "objective.archived": "archived the objective",
@@ -38,8 +45,10 @@ _VERBS: Final = {
     "readings.recorded": "recorded",
     "snapshots.restated": "rebuilt past weeks",
 }
+_PEOPLE: Final = (Contact._meta.label_lower, TeamMember._meta.label_lower)
 _LABELS: Final = {
     "arr": "ARR",
+    "email": "e-mail",
     "completion_type": "type",
     "contract_signed_on": "contract signed",
     "details": "description",
@@ -80,7 +89,8 @@ def verb_of(action: str) -> str:
 
 
 def label_of(field: str) -> str:
-    """Name a field as people know it."""
+    """Name a field as people know it, an attribute by its key."""
+    field = field.removeprefix(PREFIX)
     return _LABELS.get(field, field.replace("_", " "))
 
 
@@ -95,7 +105,7 @@ def shown_plainly(value: Any) -> str:
 
 
 def sentences(entries: Sequence[AuditEntry], *, account: Account, today: date) -> dict[int, Sentence]:
-    """Put audit entries of one account into words: one query each for the people, metrics and objectives they name."""
+    """Put audit entries of one account into words: a query for each kind of thing they name."""
     names = _Names(entries, account=account, today=today)
     return {entry.pk: _sentence(entry, names) for entry in entries}
 
@@ -104,7 +114,8 @@ def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
     details = entry.details
     verb = verb_of(entry.action)
     is_objective = entry.subject_type == Objective._meta.label_lower
-    title = entry.subject_label if is_objective else ""
+    is_person = entry.subject_type in _PEOPLE
+    title = entry.subject_label if is_objective or is_person else ""
     if entry.action == "readings.recorded":
         count = details.get("count", 0)
         return Sentence(f"recorded {count:,} reading{'' if count == 1 else 's'}")
@@ -115,17 +126,20 @@ def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
             note=details.get("reason", ""),
         )
     objective = names.objectives.get(entry.subject_id or 0) if is_objective else None
-    changes = () if entry.action.endswith(".created") else tuple(_changes(details, names, objective))
+    is_told = entry.action.endswith(".created") or entry.action.startswith("team_member.")  # by verb and title
+    changes = () if is_told else tuple(_changes(details, names, objective, is_contact=is_person))
     return Sentence(
         verb, title, entry.subject_id if objective is not None else None, changes, str(details.get("reason") or "")
     )
 
 
-def _changes(details: dict[str, Any], names: "_Names", objective: Objective | None) -> Iterable[Change]:
+def _changes(
+    details: dict[str, Any], names: "_Names", objective: Objective | None, *, is_contact: bool
+) -> Iterable[Change]:
     for field, pair in details.items():
         if isinstance(pair, list):
             before, after = (names.shown(field, value, objective) for value in pair)
-            yield Change(label_of(field), before, after)
+            yield Change(names.label(field, is_contact=is_contact), before, after)
 
 
 class _Names:
@@ -136,12 +150,21 @@ class _Names:
         self.today = today
         self.people = _by_id(User, _named(entries, "owner"))
         self.metrics = _by_id(Metric, _named(entries, "metric"))
+        has_attributes = any(field.startswith(PREFIX) for entry in entries for field in entry.details)
+        self.attributes = dict(Attribute.objects.values_list("key", "name")) if has_attributes else {}
         subjects = {e.subject_id for e in entries if e.subject_type == Objective._meta.label_lower and e.subject_id}
         self.objectives = _by_id(Objective, subjects)
 
+    def label(self, field: str, *, is_contact: bool) -> str:
+        """Name a field as pages do."""
+        if field.startswith(PREFIX):
+            key = field.removeprefix(PREFIX)
+            return self.attributes.get(key) or label_of(key)
+        return "job title" if is_contact and field == "title" else label_of(field)
+
     def shown(self, field: str, value: Any, objective: Objective | None) -> str:
         """Write one value of one field."""
-        if value in (None, ""):
+        if value in (None, "", []):
             return _NOTHING
         match field:
             case "owner":
@@ -163,6 +186,8 @@ class _Names:
                 )  # fmt: skip
             case "weight":
                 return to_plain(Decimal(value))
+            case "roles" if isinstance(value, list):
+                return ", ".join(str(ContactRole(role).label).lower() for role in value if role in ContactRole.values)
             case _ if field.endswith("_on"):
                 return format_day(date.fromisoformat(value), self.today)
         return shown_plainly(value)

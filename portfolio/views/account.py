@@ -14,9 +14,11 @@ from accounts.policies import can_edit_account
 from accounts.stages import stage_of
 from objectives import weeks
 from objectives.models import Objective
+from objectives.queries.attributes import attribute_lines
 from objectives.queries.value_card import objective_row, value_card
 from objectives.views.value_card import card_context, trend_context
 from portfolio.queries.activity import activity_page, recent_activity
+from portfolio.queries.contacts import executive_sponsors
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
 from valuerealization.common.keyset import InvalidCursor
 from valuerealization.common.units import format_day, format_in_days, format_money, is_soon
@@ -26,13 +28,14 @@ from valuerealization.common.units import format_day, format_in_days, format_mon
 @require_safe
 def account_page(request: HtmxRequest, pk: int) -> HttpResponse:
     """Show one account: value card, trend, and what changed last."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     card = value_card(account=account, at=at)
-    context = _head(request, account=account, at=at, tab="overview")
+    context = head(request, account=account, at=at, tab="overview")
     context |= card_context(request, account=account, card=card)
     context |= trend_context(request, account=account, at=at)
     context["recent"] = recent_activity(account=account, at=at)
+    context["attributes"] = attribute_lines(account=account, today=context["today"])
     return render_page(request, "portfolio/account.html", context)
 
 
@@ -40,7 +43,7 @@ def account_page(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_recent(request: HtmxRequest, pk: int) -> HttpResponse:
     """Answer what changed last, for the page that saw its card change."""
-    account = _account(pk)
+    account = find_account(pk)
     if not wants_part(request):
         return redirect("account_activity", pk)
     context = {"account": account, "recent": recent_activity(account=account, at=timezone.now())}
@@ -51,13 +54,13 @@ def account_recent(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_objectives(request: HtmxRequest, pk: int) -> HttpResponse:
     """List every objective of an account: the scored, the manual and the archived ones."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     today = weeks.local_day(at, account.timezone)
     found = Objective.objects.filter(account=account).select_related("owner", "metric", "reading").order_by("pk")
     objectives = list(found)
     card = value_card(account=account, at=at)
-    context = _head(request, account=account, at=at, tab="objectives") | {
+    context = head(request, account=account, at=at, tab="objectives") | {
         "card": card,
         "rows": [
             (objective, objective_row(objective, account=account, today=today))
@@ -74,13 +77,13 @@ def account_objectives(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_activity(request: HtmxRequest, pk: int) -> HttpResponse:
     """Tell what happened to an account, newest first."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     try:
         page = activity_page(account=account, at=at, cursor=request.GET.get("cursor") or None)
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    context = _head(request, account=account, at=at, tab="activity") | {
+    context = head(request, account=account, at=at, tab="activity") | {
         "page": page,
         "card": value_card(account=account, at=at),
         "newer_href": f"?cursor={page.newer}" if page.newer else "",
@@ -89,11 +92,15 @@ def account_activity(request: HtmxRequest, pk: int) -> HttpResponse:
     return render_page(request, "portfolio/account_activity.html", context, part="activity")
 
 
-def _account(pk: int) -> Account:
+def find_account(pk: int) -> Account:
+    """Find the account of an address.
+
+    Raises: Http404.
+    """
     return get_object_or_404(Account.objects.select_related("owner"), pk=pk)
 
 
-def _head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:
+def head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:
     """Give what stands above the tabs of every page of an account."""
     today = weeks.local_day(at, account.timezone)
     may_edit = can_edit_account(request.user, account)
@@ -123,12 +130,22 @@ def _facts(account: Account, today: date) -> list[dict[str, str]]:
             "bad" if renewal and renewal < today else "strong" if renewal and is_soon(renewal, today) else "",
         ),
         ("Owner", str(account.owner) if account.owner else "No owner", "", ""),
+        *_sponsor(account),
         ("Customer since", _day(account.contract_signed_on), "", ""),
         ("Go-live", _day(account.went_live_on), "", ""),
         ("Timezone", account.timezone, "", ""),
         ("Stage", stage.title(), "" if account.contract_signed_on else "no contract date yet", ""),
     )
     return [{"label": label, "value": value, "note": note, "tone": tone} for label, value, note, tone in facts if value]
+
+
+def _sponsor(account: Account) -> list[tuple[str, str, str, str]]:
+    sponsors = executive_sponsors(account=account)
+    if not sponsors:
+        return []
+    others = len(sponsors) - 1
+    named = ", ".join(part for part in (sponsors[0].name, sponsors[0].title) if part)
+    return [("Executive sponsor", named, f"and {others} more" if others else "", "")]
 
 
 def _day(day: date | None) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.models import Segment, User
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
+from objectives.queries.segment_pages import segment_options
 from objectives.queries.trend import PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import rows
@@ -23,7 +24,7 @@ from valuerealization.common.htmx import HtmxRequest, wants_part
 from valuerealization.common.keyset import InvalidCursor
 
 # Fields of the filter form; the rest of the address is carried along.
-_TYPED = ("search", "status", "owner", "segment", "value_min", "value_max", "ordering")
+_TYPED = ("search", "status", "owner", "segment", "in_segment", "value_min", "value_max", "ordering")
 
 
 # What an address says when it wants the whole list rather than the person's default view.
@@ -64,6 +65,7 @@ def list_context(address: ListAddress, page: rows.Page, people: Sequence[User]) 
         "status_options": _status_options(address),
         "owner_options": people,
         "segment_options": [*Segment.choices, (NONE, "No segment")],
+        "saved_segments": segment_options(),
         "none": NONE,
         "legend": legend(),
         "legend_note": LEGEND_NOTE,

@@ -35,6 +35,7 @@ NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
 _PAGE = {"GET": TEAM}
 _FORM = {"GET": TEAM, "POST": TEAM}
 _OWN_FORM = {"GET": OWN, "POST": OWN}
+_ADMIN_FORM = {"GET": ADMINS, "POST": ADMINS}
 _OPEN = {"GET": EVERYBODY}
 _OPEN_FORM = {"GET": EVERYBODY, "POST": EVERYBODY}
 _LIST = {"GET": READ, "POST": WRITE}
@@ -83,6 +84,13 @@ MATRIX: Final = {
     "account_archive": _OWN_FORM,
     "account_export": _OWN_FORM,
     "account_restore": {"POST": OWN},
+    "account_people": _PAGE,
+    "contact_create": _OWN_FORM,
+    "contact_update": _OWN_FORM,
+    "contact_archive": _OWN_FORM,
+    "contact_restore": {"POST": OWN},
+    "team_add": _OWN_FORM,
+    "team_remove": _OWN_FORM,
     # objectives
     "value_card": _PAGE,
     "value_trend": _PAGE,
@@ -97,6 +105,19 @@ MATRIX: Final = {
     "values_update": _OWN_FORM,
     "values_preview": {"POST": OWN},
     "metric_create": _FORM,
+    # attributes
+    "attribute_list": {"GET": ADMINS},
+    "attribute_create": _ADMIN_FORM,
+    "attribute_update": _ADMIN_FORM,
+    "attribute_archive": _ADMIN_FORM,
+    "attribute_restore": {"POST": ADMINS},
+    "account_attributes": _OWN_FORM,
+    # segments
+    "segment_list": _PAGE,
+    "segment_create": _FORM,
+    "segment_update": _OWN_FORM,
+    "segment_archive": _OWN_FORM,
+    "segment_restore": {"POST": OWN},
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,
