@@ -36,7 +36,17 @@ class Grade(StrEnum):
         """Say what the grade stands for."""
         return _MEANINGS[self]
 
+    @property
+    def brief(self) -> str:
+        """Say it in three words."""
+        return _BRIEF[self]
 
+
+_BRIEF = {
+    Grade.VERIFIED: "measured by systems",
+    Grade.REPORTED: "passed on by people",
+    Grade.ESTIMATED: "not measured",
+}
 _MEANINGS = {
     Grade.VERIFIED: "Measured by a system, or confirmed by the customer",
     Grade.REPORTED: "Measured, and passed on by a person",

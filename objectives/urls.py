@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from objectives.views import attributes, metrics, objectives, segments, value_card, values
+from objectives.views import attributes, metrics, objectives, quality, segments, value_card, values
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -17,6 +17,12 @@ urlpatterns = [
     path("objectives/<int:pk>/archive/", objectives.archive, name="objective_archive"),
     path("objectives/<int:pk>/restore/", objectives.restore, name="objective_restore"),
     path("objectives/<int:pk>/history/", objectives.history, name="objective_history"),
+    path("quality/", quality.overview, name="quality"),
+    path("quality/calendar/", quality.calendar, name="quality_calendar"),
+    path("quality/metrics/", quality.metric_list, name="quality_metrics"),
+    path("quality/metrics/<int:pk>/", quality.metric_collection, name="quality_metric"),
+    path("quality/held/<int:pk>/", quality.decide_held, name="quality_held"),
+    path("quality/sources/<int:pk>/", quality.decide_sources, name="quality_sources"),
     path("metrics/new/", metrics.create, name="metric_create"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_create, name="attribute_create"),

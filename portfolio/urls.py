@@ -9,6 +9,7 @@ urlpatterns = [
     path("accounts/<int:pk>/", account.account_page, name="account_detail"),
     path("accounts/<int:pk>/objectives/", account.account_objectives, name="account_objectives"),
     path("accounts/<int:pk>/people/", contacts.account_people, name="account_people"),
+    path("accounts/<int:pk>/quality/", account.account_quality, name="account_quality"),
     path("accounts/<int:pk>/activity/", account.account_activity, name="account_activity"),
     path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),

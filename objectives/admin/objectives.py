@@ -129,10 +129,11 @@ class ObjectiveAdmin(ExportMixin, ServiceAdmin[Objective]):
         ),
         ("Time and sharing", {"fields": ("started_on", "due_on", "show_in_portal")}),
         ("Evidence", {"fields": ("methodology", "source")}),
+        ("Collection", {"fields": ("cadence", "measured_by", "validated_by", "reported_by")}),
     )  # fmt: skip
     kept = (
-        "readings", "completion", "is_met", "kind", "revision", "revised_at", "measured_at", "last_progress_at",
-        "archived_at", "created_at", "updated_at",
+        "readings", "completion", "is_met", "kind", "revision", "revised_at", "measured_at", "grade",
+        "last_progress_at", "next_due_on", "archived_at", "created_at", "updated_at",
     )  # fmt: skip
     inlines = (RevisionInline,)
     exported = (

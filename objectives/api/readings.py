@@ -17,6 +17,7 @@ from objectives.api import shapes, writers
 from objectives.api.objectives import find_objective
 from objectives.api.rows import Batch, read_rows
 from objectives.models import CompletionType, Objective, Reading
+from objectives.services.checks import SET_ASIDE
 from objectives.services.readings import RecordResult, RowError, record_readings
 from valuerealization.common.api.fields import QueryFlagField
 from valuerealization.common.api.idempotency import idempotent
@@ -69,7 +70,7 @@ class Readings(ApiView):
         is_atomic = is_alone or self.query.get("atomic", False)
         with transaction.atomic():
             result, errors = _record(batch, by=self.actor, at=timezone.now())
-            if errors and is_atomic:
+            if is_atomic and any(error.code not in SET_ASIDE for error in errors):
                 raise _problem(errors, is_alone=is_alone)
         counts = {name: getattr(result, name) for name in ("created", "unchanged", "superseded")}
         return Response({**counts, "errors": [asdict(error) for error in errors]})

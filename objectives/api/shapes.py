@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from accounts.models import Segment
 from accounts.stages import Stage
+from objectives.cadence import Cadence
 from objectives.evidence import Grade
 from objectives.models import CompletionType, Confidence, Direction, Kind
 from objectives.status import Status
@@ -32,6 +33,7 @@ from valuerealization.common.units import Unit
 
 LONG_TEXT: Final = 10_000
 UNITS: Final = [unit.value for unit in Unit if unit]
+CADENCES: Final = [cadence.value for cadence in Cadence]
 GRADES: Final = [grade.value for grade in Grade]
 STATUSES: Final = [status.value for status in Status]
 
@@ -100,10 +102,21 @@ class Objective(Resource):
     started_on = DateField(required=False)
     due_on = DateField(required=False, allow_null=True)
     show_in_portal = FlagField(required=False)
+    cadence = ChoiceField(
+        CADENCES,
+        required=False,
+        allow_null=True,
+        blank="",
+        help_text="How often a value is expected; null: as its metric.",
+    )
+    measured_by = TextField(max_length=120, required=False, allow_blank=True, help_text="Empty: as its metric.")
+    validated_by = TextField(max_length=120, required=False, allow_blank=True)
+    reported_by = TextField(max_length=120, required=False, allow_blank=True)
     completion = DecimalField(read_only=True, allow_null=True, help_text="Percent; null while not measured.")
     completion_display = serializers.CharField(read_only=True, allow_null=True)
     measured_at = InstantField(read_only=True, allow_null=True)
     grade = ChoiceField(GRADES, read_only=True, allow_null=True, help_text="Evidence; null while not measured.")
+    next_due_on = DateField(read_only=True, allow_null=True, help_text="When the next value is due.")
     archived_at = InstantField(read_only=True, allow_null=True)
 
 
@@ -118,6 +131,10 @@ class Metric(Resource):
     kind = ChoiceField(Kind.values, required=False)
     methodology = TextField(max_length=LONG_TEXT, is_multiline=True, required=False, allow_blank=True)
     formula = TextField(max_length=LONG_TEXT, is_multiline=True, required=False, allow_blank=True)
+    cadence = ChoiceField(CADENCES, required=False, help_text="How often a value is expected.")
+    measured_by = TextField(max_length=120, required=False, allow_blank=True, help_text="A name or a role.")
+    validated_by = TextField(max_length=120, required=False, allow_blank=True)
+    reported_by = TextField(max_length=120, required=False, allow_blank=True)
     version = serializers.IntegerField(read_only=True)
 
 

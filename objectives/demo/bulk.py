@@ -12,7 +12,7 @@ from objectives.demo.calendar import Calendar
 from objectives.demo.load import Loaded, Say, check_empty, make_metrics, make_people, take_snapshots
 from objectives.demo.world import TEAM, ZONES
 from objectives.models import Objective, Reading, Snapshot, SnapshotObjective, Standing
-from objectives.services.standings import refresh_standings
+from objectives.services.standings import refresh_due, refresh_standings
 
 OBJECTIVES: Final = 5
 METRIC: Final = "daily_active_users"
@@ -125,6 +125,7 @@ def load_many(accounts: int, *, weeks: int, at: datetime, can_sign_in: bool, say
         say(f"{stored} weekly snapshots")
     ids = list(Account.objects.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(ids), BATCH):
+        refresh_due(account_ids=ids[start : start + BATCH])
         refresh_standings(account_ids=ids[start : start + BATCH], at=at)
     _analyze(Standing, Snapshot, SnapshotObjective)
     return Loaded(len(ids), objectives, readings, stored)

@@ -12,8 +12,13 @@ class MetricForm(forms.ModelForm[Metric]):
 
     class Meta:
         model = Metric
-        fields = ("name", "key", "unit", "unit_label", "direction", "kind", "methodology")
-        labels = {"unit_label": "Counted in", "direction": "Which way is good", "methodology": "How it is measured"}
+        fields = ("name", "key", "unit", "unit_label", "direction", "kind", "methodology", "cadence")
+        labels = {
+            "unit_label": "Counted in",
+            "direction": "Which way is good",
+            "methodology": "How it is measured",
+            "cadence": "How often a value is expected",
+        }
         help_texts = {
             "key": "How integrations name it: small letters, digits and _, for example billed_cost.",
             "kind": "Activity (adoption, usage, satisfaction) is left out of outcomes only.",

@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from accounts.models import Account, User
 from objectives import weeks
+from objectives.cadence import CADENCES
 from objectives.definitions import Refusal
 from objectives.models import CompletionType, Confidence, Metric, Objective
 from objectives.models.metrics import UNITS
@@ -26,9 +27,10 @@ _NOT_FOR: Final = {
     CompletionType.ATTRIBUTE: ("unit", "unit_label", "current", "done", "source", "confidence"),
     CompletionType.MANUAL: (
         "metric", "unit", "unit_label", "baseline", "current", "target", "source", "confidence", "methodology",
-        "weight",
+        "weight", "cadence", "measured_by", "validated_by", "reported_by",
     ),
 }  # fmt: skip
+_COLLECTION: Final = ("cadence", "measured_by", "validated_by", "reported_by")
 _NUMBERS: Final = ("baseline", "current", "target", "weight")
 _MESSAGES: Final = {("external_id", "unique"): "Another objective has this id."}
 
@@ -77,6 +79,13 @@ class ObjectiveForm(forms.Form):
     done = forms.BooleanField(label="This goal is done", required=False)
     source = forms.CharField(label="Data source", max_length=120, required=False)
     confidence = forms.ChoiceField(label="Confidence in the number", choices=Confidence, required=False)
+    cadence = forms.ChoiceField(
+        label="How often a value is expected", choices=[("", "As its metric has it"), *CADENCES], required=False,
+        help_text="Without a metric, nothing is expected unless you choose.",
+    )  # fmt: skip
+    measured_by = forms.CharField(label="Who measures", max_length=120, required=False)
+    validated_by = forms.CharField(label="Who validates", max_length=120, required=False)
+    reported_by = forms.CharField(label="Who reports", max_length=120, required=False)
     methodology = forms.CharField(label="How it is measured", required=False, widget=forms.Textarea(attrs={"rows": 2}))
     show_in_portal = forms.BooleanField(label="Show in customer portal", required=False)
     weight = NumberField(required=False, help_text="In the account’s average; above 0, up to 100.")
@@ -196,7 +205,7 @@ class ObjectiveForm(forms.Form):
         if data["completion_type"] == CompletionType.MANUAL:
             return {**given, "done": data["done"], "baseline": None, "target": None, "unit": "", "unit_label": ""}
         weight = Decimal(1) if data["weight"] is None else data["weight"]
-        given |= {name: data[name] for name in ("baseline", "target", "methodology")} | {"weight": weight}
+        given |= {name: data[name] for name in ("baseline", "target", "methodology", *_COLLECTION)} | {"weight": weight}
         if data["completion_type"] == CompletionType.ATTRIBUTE:
             return {**given, "metric": data["metric"], "unit": "", "unit_label": ""}
         given |= {name: data[name] for name in ("unit", "unit_label", "current", "source")}
@@ -223,6 +232,7 @@ def _saved(objective: Objective) -> dict[str, Any]:
     names = (
         "title", "details", "started_on", "due_on", "completion_type", "unit", "unit_label", "baseline", "current",
         "target", "done", "source", "methodology", "show_in_portal", "weight", "external_id",
+        *_COLLECTION,
     )  # fmt: skip
     return {name: getattr(objective, name) for name in names} | {
         "owner": objective.owner,

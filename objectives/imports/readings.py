@@ -116,7 +116,7 @@ def save(running: Import) -> Saved:
         try:
             recorded = record_staged(
                 rows=(row.staged for row in good), by=running.by, at=running.at, atomic=True, editor_id=editor_id,
-                refuse_contradictions=True,
+                refuse_contradictions=True, may_hold=True,
             )  # fmt: skip
         except ReadingsRefused as error:
             running.table.errors.extend(LineError(each.index, each.field, each.detail) for each in error.errors)

@@ -33,6 +33,61 @@ $$;
 COMMENT ON FUNCTION value_grade IS 'Evidence behind a reading; empty without one. See docs/formulas.md.';
 """
 
+CADENCE = """
+CREATE FUNCTION value_next_due(last date, cadence text) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN cadence = 'daily' THEN last + 1
+    WHEN cadence = 'weekly' THEN last + 7
+    WHEN m.months IS NULL THEN NULL
+    WHEN extract(day FROM last + 1) = 1
+      THEN (date_trunc('month', last::timestamp) + make_interval(months => m.months + 1))::date - 1
+    ELSE (last::timestamp + make_interval(months => m.months))::date END
+  FROM (SELECT CASE cadence WHEN 'monthly' THEN 1 WHEN 'quarterly' THEN 3 WHEN 'yearly' THEN 12 END AS months) m
+$$;
+COMMENT ON FUNCTION value_next_due IS 'The day the next value is due after one of a day; null without a cadence.';
+
+CREATE FUNCTION value_grace_days(cadence text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE cadence WHEN 'daily' THEN 1 WHEN 'weekly' THEN 2 WHEN 'monthly' THEN 5 WHEN 'quarterly' THEN 10
+    WHEN 'yearly' THEN 15 ELSE 0 END
+$$;
+COMMENT ON FUNCTION value_grace_days IS 'How many days a value may be late before it is stale.';
+"""
+
+CADENCE_REVERSE = "DROP FUNCTION value_next_due; DROP FUNCTION value_grace_days;"
+
+QUALITY = """
+CREATE FUNCTION value_differs(first numeric, second numeric, tolerance numeric, unit text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT abs(first - second) > CASE unit WHEN 'absolute' THEN tolerance
+    ELSE tolerance * greatest(abs(first), abs(second)) / 100 END
+$$;
+COMMENT ON FUNCTION value_differs IS 'Whether two values lie further apart than a tolerance, absolute or in percent of the larger.';
+
+CREATE FUNCTION value_window_days(cadence text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE cadence WHEN 'daily' THEN 2 WHEN 'monthly' THEN 31 WHEN 'quarterly' THEN 92 WHEN 'yearly' THEN 366
+    ELSE 7 END
+$$;
+COMMENT ON FUNCTION value_window_days IS 'How many days apart two values are still about the same time.';
+
+CREATE FUNCTION value_outlier(value numeric, recent numeric[], span numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN cardinality(recent) < 8 THEN false ELSE (
+    SELECT l.most > 0 AND abs(value - m.middle) > l.most
+    FROM (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY x) AS middle FROM unnest(recent) x) m
+    CROSS JOIN LATERAL (
+      SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(x - m.middle)) AS spread FROM unnest(recent) x) d
+    CROSS JOIN LATERAL (SELECT greatest(6 * d.spread, 0.2 * abs(m.middle), span) AS most) l) END
+$$;
+COMMENT ON FUNCTION value_outlier IS 'Whether a value lies far outside the recent ones; never with fewer than 8 of them.';
+"""
+
+QUALITY_REVERSE = """
+DROP FUNCTION value_differs; DROP FUNCTION value_window_days; DROP FUNCTION value_outlier;
+"""
+
 STATUS = """
 CREATE FUNCTION value_status(score numeric, all_met boolean, days numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

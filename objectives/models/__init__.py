@@ -18,6 +18,7 @@ from objectives.models.imports import (
 )
 from objectives.models.metrics import Confidence, Direction, Kind, Metric, MetricVersion, Reading
 from objectives.models.objectives import CompletionType, Objective, ObjectiveQuerySet, ObjectiveRevision
+from objectives.models.quality import Disagreement, HeldReading
 from objectives.models.snapshots import (
     ReplacedSnapshot,
     Restatement,
@@ -36,7 +37,9 @@ __all__ = [
     "CompletionType",
     "Confidence",
     "Direction",
+    "Disagreement",
     "FileFormat",
+    "HeldReading",
     "ImportBatch",
     "ImportBatchQuerySet",
     "ImportChange",

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account
+from objectives.cadence import CADENCES, Cadence
 from objectives.evidence import Origin
 from valuerealization.common.models import DatabaseNow
 from valuerealization.common.units import Unit
@@ -45,7 +46,25 @@ class Confidence(models.TextChoices):
 ORIGINS = [(Origin.SYSTEM.value, "A system"), (Origin.PERSON.value, "A person")]
 
 
-class Metric(models.Model):
+class ToleranceUnit(models.TextChoices):
+    """What a tolerance is measured in."""
+
+    PERCENT = "percent", "Percent"
+    ABSOLUTE = "absolute", "Its own unit"
+
+
+class Collection(models.Model):
+    """Who sees to it that values arrive: names or roles, in words."""
+
+    measured_by = models.CharField("who measures", max_length=120, blank=True, default="", db_default="")
+    validated_by = models.CharField("who validates", max_length=120, blank=True, default="", db_default="")
+    reported_by = models.CharField("who reports", max_length=120, blank=True, default="", db_default="")
+
+    class Meta:
+        abstract = True
+
+
+class Metric(Collection):
     """A quantity that accounts are measured by, defined once for all of them."""
 
     key = models.CharField(
@@ -60,6 +79,13 @@ class Metric(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.VALUE)
     methodology = models.TextField(blank=True)
     formula = models.TextField(blank=True)
+    cadence = models.CharField(
+        "expected", max_length=12, choices=CADENCES, blank=True, default="none", db_default="none"
+    )
+    # How far two sources may lie apart; none given: the product's own share.
+    tolerance = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    tolerance_unit = models.CharField(max_length=8, choices=ToleranceUnit, default="percent", db_default="percent")
+    hold_outliers = models.BooleanField(default=False, db_default=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
     updated_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
@@ -71,6 +97,16 @@ class Metric(models.Model):
                 condition=Q(direction__in=Direction.values), name="objectives_metric_direction_known"
             ),
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="objectives_metric_kind_known"),
+            models.CheckConstraint(
+                condition=Q(cadence__in=[cadence.value for cadence in Cadence]), name="objectives_metric_cadence_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(tolerance=None) | Q(tolerance__gte=0, tolerance__lt=10**14),
+                name="objectives_metric_tolerance_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(tolerance_unit__in=ToleranceUnit.values), name="objectives_metric_tolerance_unit_known"
+            ),
             models.CheckConstraint(condition=Q(key__regex=r"^[a-z][a-z0-9_]*$"), name="objectives_metric_key_plain"),
         ]
 

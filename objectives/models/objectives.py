@@ -7,8 +7,9 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from accounts.models import Account, User
+from objectives.cadence import CADENCES
 from objectives.evidence import Grade
-from objectives.models.metrics import UNITS, Kind, Metric, Reading
+from objectives.models.metrics import UNITS, Collection, Kind, Metric, Reading
 from valuerealization.common.models import DatabaseNow
 
 GRADES = [(grade.value, grade.label) for grade in Grade]
@@ -95,11 +96,11 @@ class ObjectiveQuerySet(models.QuerySet["Objective"]):
         return self.filter(title__icontains=text)
 
 
-class Objective(Definition):
+class Objective(Collection, Definition):
     """What a customer wants to reach.
 
-    `current`, `measured_at`, `grade`, `last_progress_at`, `reading` follow the readings: only `services` writes them.
-    `completion` is computed by the database.
+    `current`, `measured_at`, `grade`, `last_progress_at`, `reading` and `next_due_on` follow the readings: only
+    `services` writes them. `completion` is computed by the database.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="objectives")
@@ -108,6 +109,8 @@ class Objective(Definition):
     source = models.CharField("data source", max_length=120, blank=True)
     owner = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="objectives")
     done = models.BooleanField(default=False)
+    # Empty, like the names beside it: as the metric has it.
+    cadence = models.CharField("expected", max_length=12, choices=CADENCES, blank=True, default="", db_default="")
 
     current = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True, editable=False)
     completion = models.GeneratedField(
@@ -124,6 +127,7 @@ class Objective(Definition):
     measured_at = models.DateTimeField(null=True, editable=False)
     grade = models.CharField(max_length=12, choices=GRADES, blank=True, default="", db_default="", editable=False)
     last_progress_at = models.DateTimeField(null=True, editable=False)
+    next_due_on = models.DateField(null=True, editable=False)
 
     revision = models.PositiveIntegerField(default=1, editable=False)
     revised_at = models.DateTimeField(db_default=DatabaseNow(), editable=False)
@@ -157,12 +161,20 @@ class Objective(Definition):
                 name="objectives_objective_grade_of_reading",
             ),
             models.CheckConstraint(condition=_in_range("current"), name="objectives_objective_current_in_range"),
+            models.CheckConstraint(
+                condition=Q(cadence__in=["", *(cadence for cadence, _ in CADENCES)]),
+                name="objectives_objective_cadence_known",
+            ),
             models.CheckConstraint(condition=~Q(title=""), name="objectives_objective_title_given"),
             models.CheckConstraint(condition=~Q(external_id=""), name="objectives_objective_external_id_null_or_given"),
         ]
         indexes = [
-            models.Index("account", "metric", name="objectives_objective_metric", condition=Q(metric__isnull=False))
-        ]
+            models.Index("account", "metric", name="objectives_objective_metric", condition=Q(metric__isnull=False)),
+            models.Index(
+                "next_due_on", "id", name="objectives_objective_due",
+                condition=Q(next_due_on__isnull=False, archived_at=None),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.title

@@ -11,6 +11,7 @@ from objectives import weeks
 from objectives.evidence import Grade, verified_mean
 from objectives.models import Kind, Objective, Snapshot
 from objectives.progress import bar_pct
+from objectives.queries.baselines import is_retrofitted
 from objectives.queries.live import LiveScore, active_objectives, endpoints, live_score, numeric
 from objectives.status import Status, StatusReason, is_new, objective_tone
 from valuerealization.common.charts import Sparkline, sparkline
@@ -45,6 +46,7 @@ class ObjectiveRow:
     measured_on: str
     confidence: str
     grade: Grade | None
+    is_retrofitted: bool = False
 
     @property
     def is_synced(self) -> bool:
@@ -201,6 +203,7 @@ def objective_row(objective: Objective, *, account: Account, today: date) -> Obj
         measured_on=measured_on,
         confidence=objective.reading.confidence if objective.reading else "",
         grade=Grade(objective.grade) if objective.grade else None,
+        is_retrofitted=is_retrofitted(objective, account),
     )
 
 

@@ -7,12 +7,19 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts.models import Account
+from objectives.cadence import Cadence
 from objectives.models import Metric, MetricVersion
+from objectives.services.checks import refresh_disagreements
 from objectives.services.objectives import follow_metric_kind
+from objectives.services.standings import refresh_due
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
-FIELDS = ("key", "name", "unit", "unit_label", "direction", "kind", "methodology", "formula")
+FIELDS = (
+    "key", "name", "unit", "unit_label", "direction", "kind", "methodology", "formula",
+    "cadence", "measured_by", "validated_by", "reported_by",
+    "tolerance", "tolerance_unit", "hold_outliers",
+)  # fmt: skip
 VERSIONED = ("methodology", "formula")
 
 
@@ -44,6 +51,7 @@ def update_metric(*, metric: Metric, by: Actor, at: datetime, **fields: Any) -> 
         before = {name: getattr(metric, name) for name in FIELDS}
         for name, value in fields.items():
             setattr(metric, name, value)
+        metric.cadence = metric.cadence or Cadence.NONE.value
         changed = audit.changes(before, {name: getattr(metric, name) for name in FIELDS})
         if changed:
             _clean(metric)
@@ -55,11 +63,18 @@ def update_metric(*, metric: Metric, by: Actor, at: datetime, **fields: Any) -> 
             if "kind" in changed:
                 list(Account.objects.filter(objectives__metric=metric).lock().values_list("pk"))
                 follow_metric_kind(metric=metric, by=by)
+            if changed.keys() & {"cadence", "tolerance", "tolerance_unit"}:
+                list(Account.objects.filter(objectives__metric=metric).lock().values_list("pk"))
+                refresh_disagreements(metric_ids=[metric.pk])
+            if "cadence" in changed:
+                list(Account.objects.filter(objectives__metric=metric).lock().values_list("pk"))
+                refresh_due(metric_ids=[metric.pk])
             audit.record(by=by, action="metric.updated", subject=metric, details=changed)
     return metric
 
 
 def _clean(metric: Metric) -> None:
+    metric.cadence = metric.cadence or Cadence.NONE.value
     if metric.unit != "custom":
         metric.unit_label = ""
     try:

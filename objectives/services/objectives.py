@@ -21,6 +21,7 @@ from valuerealization.common.audit import Actor
 FIELDS = (
     "title", "details", "completion_type", "baseline", "target", "unit", "unit_label", "metric", "weight", "owner",
     "started_on", "due_on", "show_in_portal", "external_id", "methodology", "source", "done",
+    "cadence", "measured_by", "validated_by", "reported_by",
 )  # fmt: skip
 
 

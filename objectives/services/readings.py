@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from objectives.evidence import Origin, origin_of
+from objectives.services.checks import SET_ASIDE, hold_outliers, refresh_disagreements
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
@@ -246,6 +247,8 @@ _MESSAGES = {
     ("metric", "not_found"): "There is no such metric.",
     ("observed_at", "in_future"): "A reading can't be observed in the future.",
     ("observed_at", "out_of_range"): "Check the year: readings are kept from 1970 on.",
+    ("value", "held"): "Far outside what was measured before: held until a person accepts or rejects it.",
+    ("value", "rejected"): "A person has rejected this value: it is not recorded.",
     ("value", "no_progress_yet"): "No progress to measure yet: this equals the baseline. "
     "Record the first value that differs from it.",
 }
@@ -256,15 +259,25 @@ StagedRow = tuple[Any, ...]
 
 
 def record_readings(
-    *, rows: Iterable[ReadingRow], by: Actor, at: datetime, atomic: bool = False, origin: Origin | None = None
+    *,
+    rows: Iterable[ReadingRow],
+    by: Actor,
+    at: datetime,
+    atomic: bool = False,
+    origin: Origin | None = None,
+    may_hold: bool | None = None,
 ) -> RecordResult:
     """Record measurements and move everything that follows from them: objectives, scores, statuses.
 
     Shape: good rows are kept and bad ones listed; with `atomic`, all or none. `origin` says who measured; unless
-           given it follows from the actor: an API key is a system, whoever types or uploads is a person.
+           given it follows from the actor: an API key is a system, whoever types or uploads is a person. `may_hold`
+           lets outliers of metrics that ask for it be held for a person: everything but what a person types, unless
+           given. Held rows are among the errors, and stop no other row.
     Raises: ReadingsRefused, with `atomic` and a bad row.
     """
-    return record_staged(rows=(_staged(row) for row in rows), by=by, at=at, atomic=atomic, origin=origin)
+    return record_staged(
+        rows=(_staged(row) for row in rows), by=by, at=at, atomic=atomic, origin=origin, may_hold=may_hold
+    )
 
 
 def record_staged(
@@ -274,6 +287,7 @@ def record_staged(
     at: datetime,
     atomic: bool = False,
     origin: Origin | None = None,
+    may_hold: bool | None = None,
     editor_id: int | None = None,
     refuse_contradictions: bool = False,
 ) -> RecordResult:
@@ -298,14 +312,18 @@ def record_staged(
             cursor.execute(statement, {"editor": editor_id} if "%(" in statement else None)
         if refuse_contradictions:
             cursor.execute(_CONTRADICTIONS)
+        origin = origin or origin_of(actor_kind=by.kind)
+        if by.kind != "user" if may_hold is None else may_hold:
+            hold_outliers(by=by, origin=origin)
         errors = _errors(cursor)
-        if errors and atomic:
+        if atomic and any(error.code not in SET_ASIDE for error in errors):
             raise ReadingsRefused(errors)
         logged = {"kind": by.kind, "actor": by.id, "by": by.name, "request": audit.request_id()}
-        cursor.execute(_INSERT, {**logged, "origin": origin or origin_of(actor_kind=by.kind)})
+        cursor.execute(_INSERT, {**logged, "origin": origin})
         created, unchanged, superseded, objectives, first_observed, accounts, readings = cursor.fetchone()
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)
+        refresh_disagreements(reading_ids=readings)
     return RecordResult(created, unchanged, superseded, errors, readings, accounts)
 
 

@@ -10,6 +10,21 @@ from django.db import connection, transaction
 
 from objectives.asof import PROGRESS
 
+# When the next value of an objective is due: counted from the last one, else from its start, on the account's calendar.
+DUE = """CASE WHEN o.completion_type <> 'manual' THEN value_next_due(
+    COALESCE(({measured_at} AT TIME ZONE a.timezone)::date, o.started_on),
+    COALESCE(NULLIF(o.cadence, ''), m.cadence, 'none')) END"""
+
+_REFRESH_DUE = f"""
+UPDATE objectives_objective o SET next_due_on = d.next_due_on
+FROM (
+  SELECT o.id, {DUE.format(measured_at="o.measured_at")} AS next_due_on
+  FROM objectives_objective o JOIN accounts_account a ON a.id = o.account_id
+  LEFT JOIN objectives_metric m ON m.id = o.metric_id
+  WHERE {{subject}} = ANY(%(ids)s)
+) d WHERE d.id = o.id AND o.next_due_on IS DISTINCT FROM d.next_due_on
+"""
+
 # Only readings later than the last measurement arrived: the older history need not be read again.
 _FOLLOW_READINGS = f"""
 WITH touched AS (
@@ -18,10 +33,12 @@ WITH touched AS (
   JOIN objectives_objective o ON o.id = t.objective_id
 ), state AS (
   SELECT o.id, r.id AS reading_id, r.value, r.observed_at, value_grade(r.origin, r.confidence, false) AS grade,
+    {DUE.format(measured_at="r.observed_at")} AS next_due_on,
     greatest(p.last_progress_at, CASE WHEN touched.since IS NOT NULL THEN o.last_progress_at END) AS last_progress_at
   FROM touched
   JOIN objectives_objective o ON o.id = touched.objective_id
   JOIN accounts_account a ON a.id = o.account_id
+  LEFT JOIN objectives_metric m ON m.id = o.metric_id
   LEFT JOIN LATERAL (
     SELECT x.* FROM (
       (SELECT v.id, v.value, v.observed_at, v.origin, v.confidence FROM objectives_reading v
@@ -49,6 +66,7 @@ WITH touched AS (
 )
 UPDATE objectives_objective o
 SET current = state.value, reading_id = state.reading_id, measured_at = state.observed_at, grade = state.grade,
+  next_due_on = state.next_due_on,
   last_progress_at = state.last_progress_at, state_changed_at = value_now(), updated_at = value_now()
 FROM state WHERE o.id = state.id
 """
@@ -126,6 +144,20 @@ def refresh_standings(*, account_ids: Sequence[int], at: datetime) -> int:
         return int(cursor.rowcount)
 
 
+def refresh_due(*, account_ids: Sequence[int] = (), metric_ids: Sequence[int] = ()) -> int:
+    """Work out anew when the next values of accounts, or of metrics, are due; returns how many days moved.
+
+    Source: docs/formulas.md#cadence
+    """
+    moved = 0
+    with connection.cursor() as cursor:
+        for subject, ids in (("o.account_id", account_ids), ("o.metric_id", metric_ids)):
+            if ids:
+                cursor.execute(_REFRESH_DUE.format(subject=subject), {"ids": list(ids)})
+                moved += int(cursor.rowcount)
+    return moved
+
+
 def sweep_standings(*, at: datetime) -> int:
     """Compute anew every standing whose status changes with the clock by `at`; returns how many."""
     with transaction.atomic(), connection.cursor() as cursor:
@@ -134,4 +166,6 @@ def sweep_standings(*, at: datetime) -> int:
             " WHERE s.recheck_at <= %s ORDER BY a.id FOR NO KEY UPDATE OF a",
             [at],
         )
-        return refresh_standings(account_ids=[row[0] for row in cursor.fetchall()], at=at)
+        ids = [row[0] for row in cursor.fetchall()]
+        refresh_due(account_ids=ids)  # an account that moved to another timezone is among them
+        return refresh_standings(account_ids=ids, at=at)

@@ -19,6 +19,7 @@ from accounts.policies import can_edit_account, check_can_edit_account
 from objectives import weeks
 from objectives.forms.objective import TYPES, ObjectiveForm
 from objectives.models import CompletionType, Objective
+from objectives.queries.baselines import is_retrofitted
 from objectives.queries.history import readings, revisions
 from objectives.queries.preview import preview
 from objectives.services.objectives import (
@@ -115,6 +116,7 @@ def history(request: HtmxRequest, pk: int) -> HttpResponse:
         "revisions": revisions(objective, currency=account.currency) if page.is_first else (),
         "today": weeks.local_day(timezone.now(), account.timezone),
         "can_edit": account.archived_at is None and can_edit_account(request.user, account),
+        "is_retrofitted": is_retrofitted(objective, account),
         "nav": "accounts",
     }
     part = "drawer" if page.is_first else "older"

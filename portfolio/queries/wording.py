@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from accounts.models import Account, Attribute, Contact, ContactRole, Segment, TeamMember, User
 from accounts.services.attributes import PREFIX
-from objectives.models import CompletionType, Metric, Objective
+from objectives.models import CompletionType, Disagreement, HeldReading, Metric, Objective
 from objectives.models.metrics import UNITS
 from valuerealization.common.models import AuditEntry
 from valuerealization.common.numbers import to_plain
@@ -119,6 +119,15 @@ def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
     if entry.action == "readings.recorded":
         count = details.get("count", 0)
         return Sentence(f"recorded {count:,} reading{'' if count == 1 else 's'}")
+    if entry.action == "readings.held":
+        count = details.get("count", 0)
+        return Sentence(f"sent {count:,} value{'' if count == 1 else 's'} that a person has to look at")
+    if entry.subject_type == HeldReading._meta.label_lower:
+        decided = "accepted" if entry.action.endswith(".accepted") else "rejected"
+        return Sentence(f"{decided} a held value: {entry.subject_label}", note=str(details.get("reason") or ""))
+    if entry.subject_type == Disagreement._meta.label_lower:
+        decided = "let two sources differ" if entry.action.endswith(".accepted") else "chose between two sources"
+        return Sentence(f"{decided}: {entry.subject_label}", note=str(details.get("reason") or ""))
     if entry.action == "snapshots.restated":
         return Sentence(
             f"rebuilt past weeks, {details['from']} to {details['to']}: {details['added']} added,"

@@ -15,6 +15,7 @@ from accounts.stages import stage_of
 from objectives import weeks
 from objectives.models import Objective
 from objectives.queries.attributes import attribute_lines
+from objectives.queries.evidence import account_evidence
 from objectives.queries.value_card import objective_row, value_card
 from objectives.views.value_card import card_context, trend_context
 from portfolio.queries.activity import activity_page, recent_activity
@@ -71,6 +72,23 @@ def account_objectives(request: HtmxRequest, pk: int) -> HttpResponse:
         "archived": [each for each in objectives if each.archived_at is not None],
     }
     return render_page(request, "portfolio/account_objectives.html", context)
+
+
+@signed_in
+@require_safe
+def account_quality(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Show what the account's score stands on: the evidence of each objective, and every open flag."""
+    account = find_account(pk)
+    at = timezone.now()
+    card = value_card(account=account, at=at)
+    context = head(request, account=account, at=at, tab="quality") | {"card": card}
+    evidence = account_evidence(account=account, at=at)
+    context |= {
+        "quality": evidence,
+        "disagreements": [(row, context["can_edit"]) for row in evidence.disagreements],
+        "held": [(row, context["can_edit"]) for row in evidence.held],
+    }
+    return render_page(request, "portfolio/account_quality.html", context)
 
 
 @signed_in

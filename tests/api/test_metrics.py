@@ -15,6 +15,10 @@ FULL = {
     "kind": "activity",
     "methodology": "Ask.\nCount.",
     "formula": "mean(answers)",
+    "cadence": "weekly",
+    "measured_by": "Support lead",
+    "validated_by": "CSM",
+    "reported_by": "",
 }
 
 
@@ -74,7 +78,10 @@ def test_a_key_is_taken_once(api: Caller) -> None:
         ({"methodology": "a\u0007"}, [("methodology", "control_character")]),
         ({"methodology": "x" * 10_001}, [("methodology", "max_length")]),
         ({"version": 7}, [("version", "read_only")]),
-        ({"cadence": "weekly"}, [("cadence", "unknown_field")]),
+        ({"cadence": "hourly"}, [("cadence", "invalid_choice")]),
+        ({"cadence": None}, [("cadence", "null")]),
+        ({"measured_by": "x" * 121}, [("measured_by", "max_length")]),
+        ({"frequency": "weekly"}, [("frequency", "unknown_field")]),
     ],
 )
 def test_what_cannot_be_taken_names_its_field(api: Caller, change: dict, errors: list) -> None:

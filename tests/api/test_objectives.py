@@ -15,8 +15,9 @@ from valuerealization.common.models import AuditEntry
 
 MEMBERS = [
     "id", "customer", "external_id", "title", "details", "completion_type", "done", "baseline", "current", "target",
-    "unit", "unit_label", "metric", "kind", "weight", "owner", "started_on", "due_on", "show_in_portal", "completion",
-    "completion_display", "measured_at", "grade", "archived_at", "created_at", "updated_at",
+    "unit", "unit_label", "metric", "kind", "weight", "owner", "started_on", "due_on", "show_in_portal", "cadence",
+    "measured_by", "validated_by", "reported_by", "completion", "completion_display", "measured_at", "grade",
+    "next_due_on", "archived_at", "created_at", "updated_at",
 ]  # fmt: skip
 
 
@@ -211,8 +212,8 @@ def test_what_was_read_can_be_sent_back(api: Caller) -> None:
         writable = {
             name: value for name, value in found.items()
             if name not in {
-                "id", "kind", "completion", "completion_display", "measured_at", "grade", "archived_at", "created_at",
-                "updated_at",
+                "id", "kind", "completion", "completion_display", "measured_at", "grade", "next_due_on", "archived_at",
+                "created_at", "updated_at",
             }
         }  # fmt: skip
         response = api.patch(f"/api/objectives/{objective.pk}", {**writable, "title": "New"})

@@ -21,6 +21,7 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 #             A    C    C2   L    D    KR   KW
 EVERYBODY = ["o", "o", "o", "o", "o", "o", "o"]
 TEAM      = ["s", "o", "o", "o", "o", "s", "s"]
+LEAD      = ["s", "3", "3", "o", "o", "s", "s"]
 OWN       = ["s", "o", "3", "o", "o", "s", "s"]
 LEADERS   = ["s", "3", "3", "o", "o", "s", "s"]
 ADMINS    = ["s", "3", "3", "3", "o", "s", "s"]
@@ -118,6 +119,14 @@ MATRIX: Final = {
     "segment_update": _OWN_FORM,
     "segment_archive": _OWN_FORM,
     "segment_restore": {"POST": OWN},
+    # data quality
+    "quality": _PAGE,
+    "quality_calendar": _PAGE,
+    "quality_metrics": _PAGE,
+    "quality_metric": {"GET": LEAD, "POST": LEAD},
+    "quality_held": _OWN_FORM,
+    "quality_sources": _OWN_FORM,
+    "account_quality": _PAGE,
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,

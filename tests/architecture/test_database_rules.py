@@ -100,6 +100,10 @@ BROKEN = {
     "common_auditproof_who_salted_or_erased": copy("common_auditproof", who_salt="NULL"),
     "common_auditseal_one_successor": copy("common_auditseal", number="2"),
     "common_idempotencyrecord_one_a_key": copy("common_idempotencyrecord"),
+    "objectives_disagreement_accepted_by_somebody": change("objectives_disagreement", accepted_difference="1"),
+    "objectives_disagreement_one_a_metric": copy("objectives_disagreement"),
+    "objectives_heldreading_decided_by_somebody": change("objectives_heldreading", state="'rejected'"),
+    "objectives_heldreading_one_a_key": copy("objectives_heldreading"),
     "objectives_importbatch_format_known": change("objectives_importbatch", file_format="'pdf'"),
     "objectives_importbatch_imported_when": change("objectives_importbatch", state="'checked'"),
     "objectives_importbatch_kind_known": change("objectives_importbatch", kind="'people'"),
@@ -117,10 +121,13 @@ BROKEN = {
     "objectives_importmapping_kind_known": change("objectives_importmapping", kind="'people'"),
     "objectives_importmapping_one_a_source": copy("objectives_importmapping"),
     "objectives_importmapping_source_given": change("objectives_importmapping", source="''"),
+    "objectives_metric_cadence_known": change("objectives_metric", cadence="'hourly'"),
     "objectives_metric_direction_known": change("objectives_metric", direction="'left'"),
     "objectives_metric_key_key": copy("objectives_metric"),
     "objectives_metric_key_plain": change("objectives_metric", key="'Two words'"),
     "objectives_metric_kind_known": change("objectives_metric", kind="'other'"),
+    "objectives_metric_tolerance_in_range": change("objectives_metric", tolerance="-1"),
+    "objectives_metric_tolerance_unit_known": change("objectives_metric", tolerance_unit="'inches'"),
     "objectives_metric_unit_known": change("objectives_metric", unit="'furlongs'"),
     "objectives_metricversion_unique": copy("objectives_metricversion"),
     "objectives_objective_attribute_has_metric": change(
@@ -133,6 +140,7 @@ BROKEN = {
     "objectives_snapshotarchive_weeks_in_order": copy(
         "objectives_snapshotarchive", file="'x'", last_week="first_week - 7"
     ),
+    "objectives_objective_cadence_known": change("objectives_objective", cadence="'hourly'"),
     "objectives_objective_current_from_reading": change("objectives_objective", "current = 40", reading_id="NULL"),
     "objectives_objective_done_is_manual": change("objectives_objective", VALUE, done="true"),
     "objectives_objective_due_after_start": change("objectives_objective", due_on="started_on"),

@@ -42,10 +42,14 @@ class Route:
         if self.key in PATHS:
             return PATHS[self.key]
         subject = self.pattern.removeprefix("api/").split("/")[0]
+        if subject == "quality":
+            subject = "/".join(self.pattern.split("/")[:2])
         rows = {
             "accounts": world.account.pk, "customers": world.account.pk, "objectives": world.shared.pk,
             "metrics": world.metric.pk, "views": world.view.pk, "contacts": world.contact.pk, "team": world.member.pk,
             "attributes": world.attribute.pk, "segments": world.segment.pk,
+            "quality/metrics": world.metric.pk, "quality/held": world.held.pk,
+            "quality/sources": world.disagreement.pk,
         }  # fmt: skip
         return "/" + re.sub(r"<\w+:\w+>", lambda _: str(rows[subject] if known else NOBODY), self.pattern)
 

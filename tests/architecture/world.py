@@ -11,6 +11,8 @@ from accounts.services.attributes import create_attribute
 from accounts.services.contacts import add_team_member, create_contact
 from accounts.services.keys import create_api_key
 from objectives.models import (
+    Disagreement,
+    HeldReading,
     ImportBatch,
     ImportChange,
     ImportChunk,
@@ -53,6 +55,8 @@ class World:
     manual: Objective
     followed: Objective
     snapshot: Snapshot
+    disagreement: Disagreement
+    held: HeldReading
     contact: Contact
     member: TeamMember
     attribute: Attribute
@@ -129,8 +133,14 @@ def make_world() -> World:
     for scope in ("read", "write"):
         _, keys[scope] = create_api_key(name=scope, scope=scope, by=SYSTEM)
     assert ApiKey.objects.count() == 2
+    record(metric, 80, account=account, source="CRM")
+    disagreement = Disagreement.objects.get()
+    held = HeldReading.objects.create(
+        account=account, metric=metric, value=1000, usual=10, observed_at=AT, confidence="high", origin="system"
+    )
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
+        disagreement, held,
         contact, member, attribute, segment, batch, view,
         keys["read"], keys["write"],
     )  # fmt: skip

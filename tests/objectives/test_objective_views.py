@@ -280,7 +280,7 @@ class TestRefusals:
     def test_the_fold_is_open_over_an_error_in_it(self, client: Client, account: Account) -> None:
         path = f"/accounts/{account.pk}/objectives/new/"
         folds = [
-            "open" in Page(client.post(path, typed(**fields)).content.decode()).find("details", "vr-more-fields")[0]
+            "open" in Page(client.post(path, typed(**fields)).content.decode()).find("details", "vr-more-fields")[-1]
             for fields in ({"weight": "0"}, {"target": "14"})
         ]
         assert folds == [True, False]
