@@ -38,6 +38,7 @@ VR_ORGANISATION = env("VR_ORGANISATION", "Value Realization")
 VR_ALLOW_FUTURE = env_flag("VR_ALLOW_FUTURE")  # snapshots "as of" an instant that has not come: for trials only
 VR_CSM_EDITS_ALL = env_flag("VR_CSM_EDITS_ALL")  # a CSM edits every account, not only their own
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
+VR_IMPORT_MAX_BYTES = int(env("VR_IMPORT_MAX_MB", "64")) * 1024 * 1024  # of one uploaded file
 PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
 
 
