@@ -66,3 +66,8 @@ def check_can_edit_segment(user: User, segment: SavedSegment) -> None:
         raise PermissionDenied(
             f"The segment “{segment.name}” was made by {segment.created_by or 'the product'}. Ask them or a leader."
         )
+
+
+def edits_only_own_accounts(user: User) -> bool:
+    """Tell whether a person changes only the accounts assigned to them (imports ask it once for all their lines)."""
+    return not (user.is_leader or settings.VR_CSM_EDITS_ALL)

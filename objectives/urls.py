@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from objectives.views import attributes, metrics, objectives, quality, segments, value_card, values
+from objectives.views import attributes, imports, metrics, objectives, quality, segments, value_card, values
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -23,6 +23,14 @@ urlpatterns = [
     path("quality/metrics/<int:pk>/", quality.metric_collection, name="quality_metric"),
     path("quality/held/<int:pk>/", quality.decide_held, name="quality_held"),
     path("quality/sources/<int:pk>/", quality.decide_sources, name="quality_sources"),
+    path("imports/", imports.import_list, name="import_list"),
+    path("imports/new/", imports.create, name="import_create"),
+    path("imports/<int:pk>/", imports.detail, name="import_detail"),
+    path("imports/<int:pk>/columns/", imports.columns, name="import_columns"),
+    path("imports/<int:pk>/start/", imports.start, name="import_start"),
+    path("imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
+    path("imports/<int:pk>/undo/", imports.undo, name="import_undo"),
+    path("imports/<int:pk>/problems.csv", imports.failed_rows, name="import_problems"),
     path("metrics/new/", metrics.create, name="metric_create"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_create, name="attribute_create"),

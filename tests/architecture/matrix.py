@@ -127,6 +127,15 @@ MATRIX: Final = {
     "quality_held": _OWN_FORM,
     "quality_sources": _OWN_FORM,
     "account_quality": _PAGE,
+    # imports: a CSM's own, everybody's for leaders
+    "import_list": _PAGE,
+    "import_create": _FORM,
+    "import_detail": {"GET": OWN},
+    "import_columns": _OWN_FORM,
+    "import_start": {"POST": OWN},
+    "import_cancel": {"POST": OWN},
+    "import_undo": _OWN_FORM,
+    "import_problems": {"GET": OWN},
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,

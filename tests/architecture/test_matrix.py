@@ -50,6 +50,7 @@ class Route:
             "attributes": world.attribute.pk, "segments": world.segment.pk,
             "quality/metrics": world.metric.pk, "quality/held": world.held.pk,
             "quality/sources": world.disagreement.pk,
+            "imports": world.batch.pk,
         }  # fmt: skip
         return "/" + re.sub(r"<\w+:\w+>", lambda _: str(rows[subject] if known else NOBODY), self.pattern)
 
