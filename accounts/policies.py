@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import Account, User
+from accounts.models import Account, Role, User
 
 
 def can_view_accounts(user: User) -> bool:
@@ -45,3 +45,8 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+
+
+def can_erase_people(user: User) -> bool:
+    """Only administrators erase people, of the team or at a customer."""
+    return user.is_authenticated and user.is_active and user.role == Role.ADMIN

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, exports, home, settings
+from accounts.views import accounts, erasure, exports, home, settings
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,4 +18,7 @@ urlpatterns = [
     path("accounts/<int:pk>/archive/", accounts.account_archive, name="account_archive"),
     path("accounts/<int:pk>/export/", exports.account_export, name="account_export"),
     path("accounts/<int:pk>/restore/", accounts.account_restore, name="account_restore"),
+    path("people/erase/", erasure.find_person, name="person_erase"),
+    path("people/<int:pk>/erase/", erasure.user_erase, name="user_erase"),
+    path("contacts/<int:pk>/erase/", erasure.contact_erase, name="contact_erase"),
 ]

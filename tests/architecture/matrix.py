@@ -83,6 +83,9 @@ MATRIX: Final = {
     "account_archive": _OWN_FORM,
     "account_export": _OWN_FORM,
     "account_restore": {"POST": OWN},
+    "person_erase": {"GET": ADMINS},
+    "user_erase": {"GET": ADMINS, "POST": ADMINS},
+    "contact_erase": {"GET": ADMINS, "POST": ADMINS},
     # objectives
     "value_card": _PAGE,
     "value_trend": _PAGE,
