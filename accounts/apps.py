@@ -10,8 +10,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Say what an account's export holds of this app, watch second factors, keep permissions in line with roles."""
-        import accounts.documents.export_parts  # noqa: F401
+        """Say what this app exports and where people's data is; watch second factors; keep permissions with roles."""
+        import accounts.documents.export_parts
+        import accounts.services.personal_places  # noqa: F401
         from accounts.sign_in import watch
 
         watch()

@@ -71,3 +71,8 @@ def check_can_edit_segment(user: User, segment: SavedSegment) -> None:
 def edits_only_own_accounts(user: User) -> bool:
     """Tell whether a person changes only the accounts assigned to them (imports ask it once for all their lines)."""
     return not (user.is_leader or settings.VR_CSM_EDITS_ALL)
+
+
+def can_erase_people(user: User) -> bool:
+    """Only administrators erase people, of the team or at a customer."""
+    return user.is_authenticated and user.is_active and user.role == Role.ADMIN

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, contacts, exports, home, settings
+from accounts.views import accounts, contacts, erasure, exports, home, settings
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -24,4 +24,7 @@ urlpatterns = [
     path("contacts/<int:pk>/archive/", contacts.contact_archive, name="contact_archive"),
     path("contacts/<int:pk>/restore/", contacts.contact_restore, name="contact_restore"),
     path("team/<int:pk>/remove/", contacts.team_remove, name="team_remove"),
+    path("people/erase/", erasure.find_person, name="person_erase"),
+    path("people/<int:pk>/erase/", erasure.user_erase, name="user_erase"),
+    path("contacts/<int:pk>/erase/", erasure.contact_erase, name="contact_erase"),
 ]

@@ -7,5 +7,6 @@ class ObjectivesConfig(AppConfig):
     name = "objectives"
 
     def ready(self) -> None:
-        """Say what an account's export holds of this app."""
-        import objectives.documents.export_parts  # noqa: F401
+        """Say what an account's export holds of this app, and where people's data is."""
+        import objectives.documents.export_parts
+        import objectives.services.personal_places  # noqa: F401

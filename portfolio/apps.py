@@ -5,3 +5,7 @@ from django.apps import AppConfig
 
 class PortfolioConfig(AppConfig):
     name = "portfolio"
+
+    def ready(self) -> None:
+        """Say where people's data is."""
+        import portfolio.services.personal_places  # noqa: F401

@@ -4,6 +4,7 @@ Rows carry the times at which they would have been written, so they are inserted
 stamp the present. Everything that follows from them is computed by the services' own code.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,10 +46,21 @@ SELECT array_agg(follower ORDER BY follower), array_agg(observed_at ORDER BY fol
 FROM (SELECT follower, min(observed_at) AS observed_at FROM arrived GROUP BY follower) followed
 """
 
+_ENTRY = (
+    "at, actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type, subject_id, subject_label,"
+    " details"
+)
+
+# The log is read by id: its entries come in the order of their times, whenever they were made up.
+_ENTRIES = f"""
+CREATE TEMPORARY TABLE demo_entry ON COMMIT DROP AS SELECT {_ENTRY} FROM common_auditentry WITH NO DATA;
+ALTER TABLE demo_entry ADD place bigint GENERATED ALWAYS AS IDENTITY
+"""
+_IN_ORDER = f"INSERT INTO common_auditentry ({_ENTRY}) SELECT {_ENTRY} FROM demo_entry ORDER BY at, place"
+
 # The same entries as the readings service writes, at the time each batch was recorded.
-_AUDIT = """
-INSERT INTO common_auditentry (at, actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
-  subject_id, subject_label, details)
+_AUDIT = f"""
+INSERT INTO demo_entry ({_ENTRY})
 SELECT r.recorded_at, CASE WHEN u.id IS NULL THEN 'api_key' ELSE 'user' END, COALESCE(u.id::text, ''), r.recorded_by,
   '', 'readings.recorded', r.account_id, 'accounts.account', r.account_id, a.name,
   jsonb_build_object('count', count(*), 'first_reading', min(r.id), 'last_reading', max(r.id))
@@ -97,6 +109,8 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
     """
     with transaction.atomic():
         check_empty()
+        with connection.cursor() as cursor:
+            cursor.execute(_ENTRIES)
         planned = plan(at)
         people = make_people(can_sign_in=can_sign_in)
         metrics = make_metrics(min(account.created_at for account in planned))
@@ -300,6 +314,7 @@ def _replay(planned: list[PlannedAccount], people: dict[str, User], *, say: Say)
     _arrive(after=before, until=max(account.calendar.at for account in planned))
     with connection.cursor() as cursor:
         cursor.execute(_AUDIT, {"people": [person.pk for person in people.values()]})
+        cursor.execute(_IN_ORDER)
     return stored
 
 
@@ -327,11 +342,11 @@ def _reading_rows(
 
 
 def _write_audit(entries: Iterable[tuple[datetime, User, str, Any, Account, dict[str, Any]]]) -> None:
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            at=at, actor_kind=AuditEntry.Actor.USER, actor_id=str(by.pk), actor_name=by.name, action=action,
-            account_id=account.pk, subject_type=subject._meta.label_lower, subject_id=subject.pk,
-            subject_label=str(subject), details=details,
-        )
-        for at, by, action, subject, account, details in entries
-    )  # fmt: skip
+    with connection.cursor() as cursor, cursor.copy(f"COPY demo_entry ({_ENTRY}) FROM STDIN") as copy:
+        for at, by, action, subject, account, details in entries:
+            copy.write_row(
+                (
+                    at, AuditEntry.Actor.USER, str(by.pk), by.name, "", action, account.pk, subject._meta.label_lower,
+                    subject.pk, str(subject), json.dumps(details),
+                )
+            )  # fmt: skip

@@ -193,19 +193,20 @@ def audit_csv(wanted: AuditFilter, *, on: date) -> StreamingHttpResponse:
     """Stream the entries that a filter lets through, newest first, details as JSON."""
     account = Account.objects.filter(pk=OuterRef("account_id")).values("name")
     rows = entries(wanted).annotate(account_name=Subquery(account)).order_by("-id")
+    # Made safe is what people wrote; our own words, and JSON as the database writes it, begin like no formula.
     columns = [
         Column("id", F("id")),
         Column("at", F("at")),
         Column("actor_kind", F("actor_kind")),
-        Column("actor_id", F("actor_id"), is_text=True),
+        Column("actor_id", F("actor_id")),
         Column("actor_name", F("actor_name"), is_text=True),
-        Column("action", F("action"), is_text=True),
+        Column("action", F("action")),
         Column("account_id", F("account_id")),
         Column("account_name", F("account_name"), is_text=True),
-        Column("subject_type", F("subject_type"), is_text=True),
+        Column("subject_type", F("subject_type")),
         Column("subject_id", F("subject_id")),
         Column("subject_label", F("subject_label"), is_text=True),
-        Column("details", Cast("details", TextField()), is_text=True),
+        Column("details", Cast("details", TextField())),
         Column("request_id", F("request_id"), is_text=True),
         Column("seal", F("proof__seal_id")),
     ]
@@ -227,7 +228,8 @@ def _item(row: AuditEntry, *, accounts: dict[int, str], named: dict[str, dict[st
     is_account = row.subject_type == Account._meta.label_lower
     account = accounts.get(row.account_id or 0, "")
     changes, facts = [], []
-    for field, value in row.details.items():
+    verb, details = _verb(row)
+    for field, value in details.items():
         names = named.get(field, {})
         if isinstance(value, list) and len(value) == 2:
             before, after = (names.get(str(each)) or shown_plainly(each) for each in value)
@@ -236,13 +238,22 @@ def _item(row: AuditEntry, *, accounts: dict[int, str], named: dict[str, dict[st
             facts.append((label_of(field), shown_plainly(value)))
     return AuditItem(
         id=row.pk, at=row.at, when=format_moment(row.at, timezone="UTC", today=on), who=row.actor_name,
-        icon={"user": "", "api_key": "key"}.get(row.actor_kind, "refresh"), verb=verb_of(row.action),
+        icon={"user": "", "api_key": "key"}.get(row.actor_kind, "refresh"), verb=verb,
         title=row.subject_label, href=_href(row, accounts), action=row.action,
         account="" if is_account else account, account_id=row.account_id if account else None,
         request_id=row.request_id, changes=tuple(changes), facts=tuple(facts),
         seal=None if proof is None else proof.seal_id,
         erased=" and ".join(what for what, erasure in erased if erasure is not None),
     )  # fmt: skip
+
+
+def _verb(row: AuditEntry) -> tuple[str, dict[str, Any]]:
+    """Say what was done, and which details that leaves to list."""
+    if row.action == "readings.recorded" and row.details:
+        count, first, last = (row.details.get(name, 0) for name in ("count", "first_reading", "last_reading"))
+        readings = {"reading": first} if first == last else {"readings": f"{first} to {last}"}
+        return f"recorded {count:,} reading{'' if count == 1 else 's'} of", readings
+    return verb_of(row.action), row.details
 
 
 def _href(row: AuditEntry, accounts: dict[int, str]) -> str:

@@ -92,6 +92,9 @@ MATRIX: Final = {
     "contact_restore": {"POST": OWN},
     "team_add": _OWN_FORM,
     "team_remove": _OWN_FORM,
+    "person_erase": {"GET": ADMINS},
+    "user_erase": {"GET": ADMINS, "POST": ADMINS},
+    "contact_erase": {"GET": ADMINS, "POST": ADMINS},
     # objectives
     "value_card": _PAGE,
     "value_trend": _PAGE,

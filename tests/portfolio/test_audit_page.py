@@ -16,6 +16,7 @@ from django.utils.html import escape
 from accounts.models import Account, User
 from accounts.services.accounts import update_account
 from accounts.services.keys import create_api_key
+from objectives.models import Reading
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from valuerealization.common import audit
 from valuerealization.common.audit import SYSTEM
@@ -99,7 +100,7 @@ def test_machines_and_entries_without_an_account(client: Client, leader: User) -
     record(metric, 5, account=account)
     recorded, _account, _metric, made = get(client).context["page"].items
     assert (recorded.who, recorded.icon, recorded.account) == ("System", "refresh", "")
-    assert ("count", "1") in recorded.facts
+    assert (recorded.verb, recorded.facts) == ("recorded 1 reading of", (("reading", str(Reading.objects.get().pk)),))
     assert (made.who, made.icon, made.verb, made.account_id) == ("Ingrid Solheim", "", "made the API key", None)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import connection
 
-from valuerealization.common.audit_sealing import ENTRY_HASH, ERASED, SEAL_HASH, WHAT, WHO
+from valuerealization.common.audit_sealing import ENTRY_HASH, PLACEHOLDER, SEAL_HASH, WHAT, WHO
 from valuerealization.common.database import one_instant
 
 ENTRIES_AT_ONCE: Final = 20_000
@@ -195,7 +195,7 @@ def _entry_problems(seals: list[_Seal]) -> list[Problem]:
     eras = sorted({seal.after_id for seal in seals})
     for first, last in _ranges(seals):
         with connection.cursor() as cursor:
-            cursor.execute(_ENTRIES, {"first": first, "last": last, "eras": eras, "erased": f"^{ERASED}[0-9]+$"})
+            cursor.execute(_ENTRIES, {"first": first, "last": last, "eras": eras, "erased": PLACEHOLDER})
             problems += [_problem(*row) for row in cursor.fetchall()]
         if len(problems) >= PROBLEMS_AT_MOST:
             break

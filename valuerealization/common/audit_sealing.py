@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 10_000
 LOCK: Final = 0x76727365  # one sealer at a time, and none while a person is being erased
 
-ERASED: Final = "Erased person "  # how the placeholder of a person who was erased begins
+PLACEHOLDER: Final = "^Erased (person|contact) [0-9]+$"  # what stands where somebody's name was
 
 _MICROSECONDS = "(extract(epoch FROM {}) * 1000000)::bigint"
 WHO: Final = "convert_to(jsonb_build_array(e.actor_name)::text, 'UTF8')"

@@ -1,0 +1,176 @@
+"""Where this app, the kernel and the packages around them keep people's data."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import ApiKey, Contact, Role, SavedSegment, User
+from accounts.services.personal_data import Person, erased, harmless, in_audit_log, pointing, swap_addresses
+
+_USER_ID: Final = "_auth_user_id"  # where a session says whose it is
+
+
+def _user_row(person: Person) -> int:
+    """Let the row stand for nobody; what points at it still tells one person's work from another's."""
+    if person.kind != "user":
+        return 0
+    user = User.objects.get(pk=person.id)
+    user.name, user.email, user.role, user.theme = person.placeholder, person.address, Role.CSM, ""
+    user.is_active = user.is_superuser = False
+    user.last_login = None
+    user.set_unusable_password()
+    user.save()
+    user.groups.clear()
+    user.user_permissions.clear()
+    return 1
+
+
+def _addresses(person: Person) -> int:
+    return _deleted(EmailAddress.objects.filter(user=person.id)) if person.kind == "user" else 0
+
+
+def _sessions(person: Person) -> int:
+    if person.kind != "user":
+        return 0
+    theirs = [
+        session.pk
+        for session in Session.objects.iterator(chunk_size=500)
+        if str(session.get_decoded().get(_USER_ID)) == str(person.id)
+    ]
+    return _deleted(Session.objects.filter(pk__in=theirs)) + _deleted(UserSession.objects.filter(user=person.id))
+
+
+def _second_factors(person: Person) -> int:
+    return _deleted(Authenticator.objects.filter(user=person.id)) if person.kind == "user" else 0
+
+
+def _sign_ins(person: Person) -> int:
+    names = [email.lower() for email in person.emails]
+    tables = (AccessAttempt, AccessFailureLog, AccessLog)
+    return sum(_deleted(table.objects.filter(username__in=names)) for table in tables)
+
+
+def _keys(person: Person) -> int:
+    """Revoke the keys a person made: they have seen the secrets."""
+    return ApiKey.objects.filter(created_by=person.id, revoked=False).update(revoked=True) if _is_user(person) else 0
+
+
+def _admin_history(person: Person) -> int:
+    model = User if _is_user(person) else Contact
+    about = Q(content_type=ContentType.objects.get_for_model(model), object_id=str(person.id))
+    named = Q(object_repr__in=[*person.names, *person.emails])
+    return LogEntry.objects.filter(about | named).update(object_repr=person.placeholder)
+
+
+def _contact_row(person: Person) -> int:
+    if person.kind != "contact":
+        return 0
+    contact = Contact.objects.filter(pk=person.id)
+    return contact.update(name=person.placeholder, email="", title="", phone="", external_id=None)
+
+
+def _segment_rules(person: Person) -> int:
+    return swap_addresses(rows=SavedSegment.objects.all(), field="rule", person=person)
+
+
+def _mail_files(person: Person) -> int:
+    """Remove mails that were written into files instead of being sent, as the embedded set-up does."""
+    directory = Path(getattr(settings, "EMAIL_FILE_PATH", None) or "")
+    if not settings.EMAIL_BACKEND.endswith("filebased.EmailBackend") or not directory.is_dir():
+        return 0
+    words = [email.encode().lower() for email in person.emails]
+    found = [
+        file
+        for file in directory.iterdir()
+        if file.is_file() and any(word in file.read_bytes().lower() for word in words)
+    ]
+    for file in found:
+        transaction.on_commit(partial(file.unlink, missing_ok=True))
+    return len(found)
+
+
+def _is_user(person: Person) -> bool:
+    return person.kind == "user"
+
+
+def _deleted(rows: Any) -> int:
+    number: int = rows.delete()[0]
+    return number
+
+
+erased(
+    what="team members",
+    fields=[
+        "accounts.User.email", "accounts.User.name", "accounts.User_groups.user", "accounts.User_user_permissions.user",
+    ],
+    by=_user_row,
+)  # fmt: skip
+erased(
+    what="contacts",
+    fields=["accounts.Contact.name", "accounts.Contact.email", "accounts.Contact.title", "accounts.Contact.phone"],
+    by=_contact_row,
+)
+erased(
+    what="sign-in addresses",
+    fields=["account.EmailAddress.user", "account.EmailAddress.email"],
+    by=_addresses,
+)
+erased(
+    what="sessions",
+    fields=[
+        "sessions.Session.session_data",
+        *(f"usersessions.UserSession.{field}" for field in ("user", "user_agent", "ip", "data")),
+    ],
+    by=_sessions,
+)
+erased(what="second factors", fields=["mfa.Authenticator.user", "mfa.Authenticator.data"], by=_second_factors)
+erased(
+    what="failed sign-ins",
+    fields=[
+        *(
+            f"axes.{model}.{field}"
+            for model in ("AccessAttempt", "AccessFailureLog", "AccessLog")
+            for field in ("user_agent", "ip_address", "username", "path_info")
+        ),
+        "axes.AccessAttempt.get_data",
+        "axes.AccessAttempt.post_data",
+    ],
+    by=_sign_ins,
+)
+erased(what="revoked API keys", fields=["accounts.ApiKey.created_by"], by=_keys)
+erased(what="lines of the admin’s history", fields=["admin.LogEntry.object_repr"], by=_admin_history)
+erased(what="rules of segments", fields=["accounts.SavedSegment.rule"], by=_segment_rules)
+erased(what="mails kept as files", fields=[], by=_mail_files)
+in_audit_log(
+    fields=["common.AuditEntry.actor_name", "common.AuditEntry.subject_label", "common.AuditEntry.details"],
+)
+pointing(
+    fields=[
+        "accounts.Account.owner", "accounts.TeamMember.user", "accounts.SavedSegment.created_by", "admin.LogEntry.user",
+    ],
+)  # fmt: skip
+harmless(
+    fields={
+        "accounts.Account.name": "a company",
+        "accounts.ApiKey.name": "an integration, named by an administrator",
+        "accounts.Attribute.name": "a field",
+        "accounts.Organisation.name": "our own organisation",
+        "accounts.SavedSegment.name": "a group of accounts",
+        "auth.Group.name": "a group",
+        "auth.Permission.name": "a permission",
+        "common.IdempotencyRecord.body": "an answer of the API, removed after 24 hours",
+        "django_celery_beat.PeriodicTask.name": "a schedule",
+        "rest_framework_api_key.APIKey.name": "a table of a package that stays empty",
+    }
+)
