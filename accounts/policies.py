@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import Account, User
+from accounts.models import Account, Task, User
 
 
 def can_view_accounts(user: User) -> bool:
@@ -45,3 +45,14 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+def can_work_on_task(user: User, task: Task) -> bool:
+    """Whoever may change the account may work on its tasks; so may the person a task was given to, on that one."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return task.assignee_id == user.pk or can_edit_account(user, task.account)
+
+
+def check_can_work_on_task(user: User, task: Task) -> None:
+    """Raise PermissionDenied unless the person may tick, put off and comment on the task."""
+    if not can_work_on_task(user, task):
+        check_can_edit_account(user, task.account)
