@@ -45,6 +45,8 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+
+
 def can_work_on_task(user: User, task: Task) -> bool:
     """Whoever may change the account may work on its tasks; so may the person a task was given to, on that one."""
     if not user.is_authenticated or not user.is_active:

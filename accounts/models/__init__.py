@@ -6,12 +6,11 @@ from accounts.models.attributes import Attribute, AttributeQuerySet, AttributeTy
 from accounts.models.contacts import Contact, ContactQuerySet, ContactRole, TeamMember, TeamRole
 from accounts.models.feeds import CalendarFeed, token_digest
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
-from accounts.models.organisation import Organisation, Weekday
-from accounts.models.people import Clock, Locale, Role, Theme, User, UserManager
 from accounts.models.meetings import Meeting, MeetingQuerySet
 from accounts.models.notes import Note, NoteQuerySet
 from accounts.models.notifications import Notification, NotificationKind, NotificationQuerySet
-from accounts.models.people import Role, Theme, User, UserManager
+from accounts.models.organisation import Organisation, Weekday
+from accounts.models.people import Clock, Locale, Role, Theme, User, UserManager
 from accounts.models.segments import SavedSegment, SavedSegmentQuerySet
 from accounts.models.tasks import ChecklistItem, Priority, Task, TaskComment, TaskQuerySet, TaskState
 
@@ -26,17 +25,13 @@ __all__ = [
     "Attribute",
     "AttributeQuerySet",
     "AttributeType",
+    "CalendarFeed",
+    "ChecklistItem",
     "Clock",
     "Contact",
     "ContactQuerySet",
     "ContactRole",
     "Locale",
-    "Organisation",
-    "CalendarFeed",
-    "ChecklistItem",
-    "Contact",
-    "ContactQuerySet",
-    "ContactRole",
     "Meeting",
     "MeetingQuerySet",
     "Note",
@@ -44,6 +39,7 @@ __all__ = [
     "Notification",
     "NotificationKind",
     "NotificationQuerySet",
+    "Organisation",
     "Priority",
     "Role",
     "SavedSegment",

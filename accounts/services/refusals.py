@@ -1,9 +1,16 @@
 """Why notes, tasks and meetings are not saved."""
 
+from datetime import date
+from typing import Final
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 
 from accounts.models import Account
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2199  # as far as the API reads
+_CHECKED: Final = (models.CharField, models.TextField, models.DateField)
 
 
 class WorkRefused(ValidationError):
@@ -24,7 +31,7 @@ def save_checked(*, record: models.Model, update_fields: list[str] | None = None
 
     Raises: WorkRefused.
     """
-    check_texts(record=record)
+    check_values(record=record)
     references = [field.name for field in record._meta.fields if field.is_relation]
     try:
         record.full_clean(exclude=references)
@@ -39,19 +46,22 @@ def save_checked(*, record: models.Model, update_fields: list[str] | None = None
         raise WorkRefused({"external_id": taken}) from error
 
 
-def check_texts(*, record: models.Model) -> None:
-    """Refuse what the database can't hold, and texts beyond their length, which Django checks in forms alone.
+def check_values(*, record: models.Model) -> None:
+    """Refuse what the database can't hold, texts beyond their length (Django checks it in forms alone), and odd days.
 
     Raises: WorkRefused.
     """
     errors = {}
     for field in record._meta.fields:
-        text = getattr(record, field.attname) if isinstance(field, models.CharField | models.TextField) else ""
-        if not isinstance(text, str):
+        if not isinstance(field, _CHECKED):
             continue
-        if "\0" in text:
+        value = getattr(record, field.attname)
+        if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+            message = f"Choose a day from {FIRST_YEAR} to {LAST_YEAR}."
+            errors[field.name] = ValidationError(message, "out_of_range")
+        elif isinstance(value, str) and "\0" in value:
             errors[field.name] = ValidationError("Remove the invisible control characters.", "control_character")
-        elif isinstance(field, models.TextField) and field.max_length and len(text) > field.max_length:
+        elif isinstance(field, models.TextField) and field.max_length and len(value) > field.max_length:
             errors[field.name] = ValidationError(f"Use at most {field.max_length:,} characters.", "max_length")
     if errors:
         raise WorkRefused(errors)

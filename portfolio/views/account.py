@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Account
 from accounts.policies import can_edit_account
 from accounts.stages import stage_of
+from accounts.views.tasks import card_context as next_actions_context
 from objectives import weeks
 from objectives.models import Objective
 from objectives.queries.value_card import objective_row, value_card
@@ -26,12 +27,13 @@ from valuerealization.common.units import format_day, format_in_days, format_mon
 @require_safe
 def account_page(request: HtmxRequest, pk: int) -> HttpResponse:
     """Show one account: value card, trend, and what changed last."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     card = value_card(account=account, at=at)
-    context = _head(request, account=account, at=at, tab="overview")
+    context = head(request, account=account, at=at, tab="overview")
     context |= card_context(request, account=account, card=card)
     context |= trend_context(request, account=account, at=at)
+    context |= next_actions_context(request, account=account, at=at)
     context["recent"] = recent_activity(account=account, at=at)
     return render_page(request, "portfolio/account.html", context)
 
@@ -40,7 +42,7 @@ def account_page(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_recent(request: HtmxRequest, pk: int) -> HttpResponse:
     """Answer what changed last, for the page that saw its card change."""
-    account = _account(pk)
+    account = find_account(pk)
     if not wants_part(request):
         return redirect("account_activity", pk)
     context = {"account": account, "recent": recent_activity(account=account, at=timezone.now())}
@@ -51,13 +53,13 @@ def account_recent(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_objectives(request: HtmxRequest, pk: int) -> HttpResponse:
     """List every objective of an account: the scored, the manual and the archived ones."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     today = weeks.local_day(at, account.timezone)
     found = Objective.objects.filter(account=account).select_related("owner", "metric", "reading").order_by("pk")
     objectives = list(found)
     card = value_card(account=account, at=at)
-    context = _head(request, account=account, at=at, tab="objectives") | {
+    context = head(request, account=account, at=at, tab="objectives") | {
         "card": card,
         "rows": [
             (objective, objective_row(objective, account=account, today=today))
@@ -74,13 +76,13 @@ def account_objectives(request: HtmxRequest, pk: int) -> HttpResponse:
 @require_safe
 def account_activity(request: HtmxRequest, pk: int) -> HttpResponse:
     """Tell what happened to an account, newest first."""
-    account = _account(pk)
+    account = find_account(pk)
     at = timezone.now()
     try:
         page = activity_page(account=account, at=at, cursor=request.GET.get("cursor") or None)
     except InvalidCursor as error:
         raise Http404(str(error)) from error
-    context = _head(request, account=account, at=at, tab="activity") | {
+    context = head(request, account=account, at=at, tab="activity") | {
         "page": page,
         "card": value_card(account=account, at=at),
         "newer_href": f"?cursor={page.newer}" if page.newer else "",
@@ -89,11 +91,11 @@ def account_activity(request: HtmxRequest, pk: int) -> HttpResponse:
     return render_page(request, "portfolio/account_activity.html", context, part="activity")
 
 
-def _account(pk: int) -> Account:
+def find_account(pk: int) -> Account:
     return get_object_or_404(Account.objects.select_related("owner"), pk=pk)
 
 
-def _head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:
+def head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:
     """Give what stands above the tabs of every page of an account."""
     today = weeks.local_day(at, account.timezone)
     may_edit = can_edit_account(request.user, account)

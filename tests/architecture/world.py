@@ -168,9 +168,8 @@ def make_world() -> World:
     assert ApiKey.objects.count() == 2
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
-        contact, member, attribute, segment, batch, view,
-        keys["read"], keys["write"],
-        contact, member, attribute, segment, keys["read"], keys["write"], make_work(account, owner, leader, contact),
+        contact, member, attribute, segment, batch, view, keys["read"], keys["write"],
+        make_work(account, owner, leader, contact),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from valuerealization.common.database import RowSecurity
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_contacts_attributes_segments"),
+        ("accounts", "0003_settings"),
         ("common", "0005_files"),
     ]
 
