@@ -42,8 +42,7 @@ if not 1 <= VR_RETENTION_YEARS <= 100:
     raise ImproperlyConfigured("VR_RETENTION_YEARS is a number of years, 1 or more.")
 VR_ARCHIVE_DIR = Path(env("VR_ARCHIVE_DIR", str(VAR_DIR / "archive"))).absolute()
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
-# Files that people attach to notes, tasks and meetings: size, and types by extension (see common/uploads.py).
-VR_ATTACHMENT_MAX_BYTES = int(float(env("VR_ATTACHMENT_MAX_MB", "10")) * 1024 * 1024)
+VR_ATTACHMENT_MAX_BYTES = int(float(env("VR_ATTACHMENT_MAX_MB", "10")) * 2**20)  # see common/uploads.py
 VR_ATTACHMENT_TYPES = env_list("VR_ATTACHMENT_TYPES", "pdf,png,jpg,gif,webp,docx,xlsx,pptx,csv,txt")
 PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
 

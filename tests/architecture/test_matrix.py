@@ -44,7 +44,8 @@ class Route:
         subject = self.pattern.removeprefix("api/").split("/")[0]
         rows = {
             "accounts": world.account.pk, "customers": world.account.pk, "objectives": world.shared.pk,
-            "metrics": world.metric.pk, "views": world.view.pk, "tasks": world.work.task.pk, "checklist": world.work.item.pk,
+            "metrics": world.metric.pk, "views": world.view.pk, "tasks": world.work.task.pk,
+            "checklist": world.work.item.pk,
             "comments": world.work.comment.pk, "notes": world.work.note.pk, "meetings": world.work.meeting.pk,
             "attachments": world.work.attachment.key, "notifications": world.work.notification.pk,
             "calendar": world.work.feed,

@@ -150,7 +150,7 @@ def _is_office(kind: str, content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             names = package.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError):
         return False
     return (
         len(names) <= _MOST_ENTRIES
