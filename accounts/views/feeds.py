@@ -56,7 +56,8 @@ def _page(request: HtmxRequest, address: str) -> HttpResponse:
     context = {
         "feed": CalendarFeed.objects.filter(person=request.user).first(),
         "address": address,
-        "nav": "",
+        "nav": "settings",
+        "tab": "calendar",
     }
     response = render_page(request, "accounts/calendar.html", context)
     response["Cache-Control"] = "no-store"

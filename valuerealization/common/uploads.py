@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-import filetype  # type: ignore[import-untyped]
+import filetype
 from django.core.files.uploadedfile import UploadedFile
 
 LONGEST_NAME: Final = 120
