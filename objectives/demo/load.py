@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from accounts.models import Account, Role, User
 from objectives.demo.catalogue import METRICS
 from objectives.demo.plan import SYNC, PlannedAccount, PlannedObjective, plan
+from objectives.demo.work import make_work
 from objectives.demo.world import PASSWORD, TEAM, Person, money
 from objectives.evidence import Origin
 from objectives.models import Kind, Metric, MetricVersion, Objective, ObjectiveRevision
@@ -106,6 +107,7 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         say(f"{readings} readings of {max(account.customer.weeks for account in planned)} weeks")
         taken = _replay(planned, people, say=say)
         refresh_standings(account_ids=[account.pk for account in accounts], at=at)
+        say(f"{make_work(accounts, people, at=at)} notes, tasks and meetings")
     return Loaded(len(accounts), len(pairs), readings, taken)
 
 

@@ -14,7 +14,7 @@ from valuerealization.common.database import RowSecurity
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0003_settings"),
+        ("accounts", "0004_portal_columns"),
         ("common", "0005_files"),
     ]
 
