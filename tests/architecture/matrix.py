@@ -163,6 +163,8 @@ MATRIX: Final = {
     "api/objectives/<reference:reference>/readings": _LIST,
     "api/metrics": _LIST,
     "api/metrics/<int:pk>": _RECORD,
+    "api/tasks": _LIST,
+    "api/tasks/<reference:reference>": _RECORD,
     "api/readings": {"POST": WRITE},
     "api/portfolio": {"GET": READ},
     "api/portfolio/trend": {"GET": READ},
