@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import Account, Role, SavedSegment, User
+from accounts.models import Account, Role, SavedSegment, Task, User
 
 
 def can_view_accounts(user: User) -> bool:
@@ -76,3 +76,16 @@ def edits_only_own_accounts(user: User) -> bool:
 def can_erase_people(user: User) -> bool:
     """Only administrators erase people, of the team or at a customer."""
     return user.is_authenticated and user.is_active and user.role == Role.ADMIN
+
+
+def can_work_on_task(user: User, task: Task) -> bool:
+    """Whoever may change the account may work on its tasks; so may the person a task was given to, on that one."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return task.assignee_id == user.pk or can_edit_account(user, task.account)
+
+
+def check_can_work_on_task(user: User, task: Task) -> None:
+    """Raise PermissionDenied unless the person may tick, put off and comment on the task."""
+    if not can_work_on_task(user, task):
+        check_can_edit_account(user, task.account)

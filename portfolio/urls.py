@@ -3,6 +3,7 @@
 from django.urls import path
 
 from portfolio.views import account, accounts, audit, changes, compare, contacts, portfolio, saved, search
+from portfolio.views.account_work import account_meetings, account_notes, account_tasks
 
 urlpatterns = [
     path("accounts/", accounts.account_list, name="account_list"),
@@ -12,6 +13,9 @@ urlpatterns = [
     path("accounts/<int:pk>/quality/", account.account_quality, name="account_quality"),
     path("accounts/<int:pk>/activity/", account.account_activity, name="account_activity"),
     path("accounts/<int:pk>/recent/", account.account_recent, name="account_recent"),
+    path("accounts/<int:pk>/notes/", account_notes, name="account_notes"),
+    path("accounts/<int:pk>/tasks/", account_tasks, name="account_tasks"),
+    path("accounts/<int:pk>/meetings/", account_meetings, name="account_meetings"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),
     path("portfolio/explain/", portfolio.explain, name="portfolio_explain"),
     path("portfolio/changes/", changes.status_changes, name="status_changes"),

@@ -3,6 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from accounts.api import schema as _schema  # noqa: F401 - describes the callers
+from accounts.api.tasks import OneTask, Tasks
 from objectives.api.customers import Customers, OneCustomer
 from objectives.api.explain import Explain
 from objectives.api.metrics import Metrics, OneMetric
@@ -27,6 +28,8 @@ urlpatterns = [
     path("objectives/<reference:reference>", OneObjective.as_view()),
     path("metrics", Metrics.as_view()),
     path("metrics/<int:pk>", OneMetric.as_view()),
+    path("tasks", Tasks.as_view()),
+    path("tasks/<reference:reference>", OneTask.as_view()),
     path("readings", Readings.as_view()),
     path("portfolio", Portfolio.as_view()),
     path("portfolio/trend", Trend.as_view()),

@@ -43,6 +43,8 @@ if not 1 <= VR_RETENTION_YEARS <= 100:
 VR_ARCHIVE_DIR = Path(env("VR_ARCHIVE_DIR", str(VAR_DIR / "archive"))).absolute()
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
 VR_IMPORT_MAX_BYTES = int(env("VR_IMPORT_MAX_MB", "64")) * 1024 * 1024  # of one uploaded file
+VR_ATTACHMENT_MAX_BYTES = int(float(env("VR_ATTACHMENT_MAX_MB", "10")) * 2**20)  # see common/uploads.py
+VR_ATTACHMENT_TYPES = env_list("VR_ATTACHMENT_TYPES", "pdf,png,jpg,gif,webp,docx,xlsx,pptx,csv,txt")
 PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
 
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/", include("valuerealization.api")),
     path("", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
+    path("", include("accounts.work_urls")),
     path("", include("objectives.urls")),
     path("", include("portfolio.urls")),
 ]

@@ -1,1 +1,1 @@
-"""Files that are made of an account."""
+"""Files that are made for people and for other programs: of an account, of a calendar."""

@@ -1,12 +1,18 @@
 """Tables of the accounts app, one module per subject."""
 
 from accounts.models.accounts import Account, AccountQuerySet, Segment, check_timezone, timezones
+from accounts.models.attachments import Attachment, AttachmentQuerySet
 from accounts.models.attributes import Attribute, AttributeQuerySet, AttributeType
 from accounts.models.contacts import Contact, ContactQuerySet, ContactRole, TeamMember, TeamRole
+from accounts.models.feeds import CalendarFeed, token_digest
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
+from accounts.models.meetings import Meeting, MeetingQuerySet
+from accounts.models.notes import Note, NoteQuerySet
+from accounts.models.notifications import Notification, NotificationKind, NotificationQuerySet
 from accounts.models.organisation import Organisation, Weekday
 from accounts.models.people import Clock, Locale, Role, Theme, User, UserManager
 from accounts.models.segments import SavedSegment, SavedSegmentQuerySet
+from accounts.models.tasks import ChecklistItem, Priority, Task, TaskComment, TaskQuerySet, TaskState
 
 __all__ = [
     "Account",
@@ -14,19 +20,35 @@ __all__ = [
     "ApiKey",
     "ApiKeyManager",
     "ApiKeyScope",
+    "Attachment",
+    "AttachmentQuerySet",
     "Attribute",
     "AttributeQuerySet",
     "AttributeType",
+    "CalendarFeed",
+    "ChecklistItem",
     "Clock",
     "Contact",
     "ContactQuerySet",
     "ContactRole",
     "Locale",
+    "Meeting",
+    "MeetingQuerySet",
+    "Note",
+    "NoteQuerySet",
+    "Notification",
+    "NotificationKind",
+    "NotificationQuerySet",
     "Organisation",
+    "Priority",
     "Role",
     "SavedSegment",
     "SavedSegmentQuerySet",
     "Segment",
+    "Task",
+    "TaskComment",
+    "TaskQuerySet",
+    "TaskState",
     "TeamMember",
     "TeamRole",
     "Theme",
@@ -35,4 +57,5 @@ __all__ = [
     "Weekday",
     "check_timezone",
     "timezones",
+    "token_digest",
 ]

@@ -16,6 +16,7 @@ from accounts.models import Account, Role, User
 from objectives.demo.catalogue import METRICS
 from objectives.demo.plan import SYNC, PlannedAccount, PlannedObjective, plan
 from objectives.demo.quality import add_quality
+from objectives.demo.work import make_work
 from objectives.demo.world import PASSWORD, TEAM, Person, money
 from objectives.evidence import Origin
 from objectives.models import Kind, Metric, MetricVersion, Objective, ObjectiveRevision
@@ -122,6 +123,7 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         taken = _replay(planned, people, say=say)
         refresh_standings(account_ids=[account.pk for account in accounts], at=at)
         add_quality(accounts=accounts, at=at)
+        say(f"{make_work(accounts, people, at=at)} notes, tasks and meetings")
     return Loaded(len(accounts), len(pairs), readings, taken)
 
 

@@ -10,6 +10,7 @@ from django.core.signing import BadSignature, Signer
 from django.db import connection
 
 from accounts.models import Account
+from accounts.queries.wording import QUIET
 from objectives import weeks
 from objectives.progress import completion_pct
 from portfolio.queries.wording import Change, sentences
@@ -45,6 +46,7 @@ WITH series AS (
   (SELECT e.at, 0, e.id FROM common_auditentry e
    WHERE e.account_id = %(account)s AND (e.at, 0, e.id) {beyond} {cursor}
      AND NOT (e.action = 'readings.recorded' AND ((e.details ->> 'count')::int <= %(few)s OR NOT %(batches)s))
+     AND e.action <> ALL(%(quiet)s)
    ORDER BY e.at {order}, e.id {order} LIMIT %(limit)s)
 )
 SELECT at, kind, id FROM happened ORDER BY at {order}, kind {order}, id {order} LIMIT %(limit)s
@@ -89,7 +91,8 @@ class Activity:
 
     Shape:  a value has `title` with `after`, `before` (empty unless it differs), and completions where they are known;
             its verb is measured (the first one), changed, repeated or corrected, and a metric's `is_synced`. Anything
-            else has a `verb` with `title` as its object, and `changes`. `icon` is empty for a person.
+            else has a `verb` with `title` as its object, `changes`, and `href` where a page shows more.
+            `icon` is empty for a person.
     """
 
     kind: Literal["value", "change"]
@@ -108,6 +111,7 @@ class Activity:
     completion_after: str = ""
     changes: tuple[Change, ...] = ()
     note: str = ""
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,15 @@ def _keys(account: Account, edge: _Key | None, *, backward: bool, limit: int, ba
         since = {"at": edge.at, "kind": edge.kind, "id": edge.id}
     with connection.cursor() as cursor:
         cursor.execute(
-            statement, {**since, "account": account.pk, "limit": limit, "batches": batches, "few": _FEW_READINGS}
+            statement,
+            {
+                **since,
+                "account": account.pk,
+                "limit": limit,
+                "batches": batches,
+                "few": _FEW_READINGS,
+                "quiet": list(QUIET),
+            },
         )
         return [_Key(*row) for row in cursor.fetchall()]
 
@@ -185,7 +197,7 @@ def _items(account: Account, keys: Sequence[_Key], *, at: datetime) -> tuple[Act
                     kind="change", at=key.at, when=when, day=day, who=entry.actor_name,
                     icon="" if entry.actor_kind == AuditEntry.Actor.USER else "refresh", verb=sentence.verb,
                     title=sentence.title, objective_id=sentence.objective_id, changes=sentence.changes,
-                    note=sentence.note,
+                    note=sentence.note, href=sentence.href,
                 )
             )  # fmt: skip
     return tuple(items)

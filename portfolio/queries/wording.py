@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from accounts.models import Account, Attribute, Contact, ContactRole, Segment, TeamMember, User
+from accounts.queries import wording as work
 from accounts.services.attributes import PREFIX
 from objectives.models import CompletionType, Disagreement, HeldReading, Metric, Objective
 from objectives.models.metrics import UNITS
@@ -44,6 +45,7 @@ _VERBS: Final = {
     "objective.restored": "restored the objective",
     "readings.recorded": "recorded",
     "snapshots.restated": "rebuilt past weeks",
+    **work.VERBS,
 }
 _PEOPLE: Final = (Contact._meta.label_lower, TeamMember._meta.label_lower)
 _LABELS: Final = {
@@ -81,6 +83,7 @@ class Sentence:
     objective_id: int | None = None
     changes: tuple[Change, ...] = ()
     note: str = ""
+    href: str = ""
 
 
 def verb_of(action: str) -> str:
@@ -107,7 +110,19 @@ def shown_plainly(value: Any) -> str:
 def sentences(entries: Sequence[AuditEntry], *, account: Account, today: date) -> dict[int, Sentence]:
     """Put audit entries of one account into words: a query for each kind of thing they name."""
     names = _Names(entries, account=account, today=today)
-    return {entry.pk: _sentence(entry, names) for entry in entries}
+    return {entry.pk: _of_work(entry, names) if work.is_work(entry) else _sentence(entry, names) for entry in entries}
+
+
+def _of_work(entry: AuditEntry, names: "_Names") -> Sentence:
+    people = {number: str(person) for number, person in names.people.items()}
+    changes = work.changes_of(entry, people=people, account=names.account, today=names.today)
+    return Sentence(
+        verb_of(entry.action),
+        entry.subject_label,
+        changes=tuple(Change(*change) for change in changes),
+        note=work.note_of(entry),
+        href=work.href_of(entry),
+    )
 
 
 def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
@@ -157,7 +172,7 @@ class _Names:
     def __init__(self, entries: Sequence[AuditEntry], *, account: Account, today: date) -> None:
         self.account = account
         self.today = today
-        self.people = _by_id(User, _named(entries, "owner"))
+        self.people = _by_id(User, _named(entries, "owner") | work.people_ids(entries))
         self.metrics = _by_id(Metric, _named(entries, "metric"))
         has_attributes = any(field.startswith(PREFIX) for entry in entries for field in entry.details)
         self.attributes = dict(Attribute.objects.values_list("key", "name")) if has_attributes else {}

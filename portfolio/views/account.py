@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Account
 from accounts.policies import can_edit_account
 from accounts.stages import stage_of
+from accounts.views.tasks import card_context as next_actions_context
 from objectives import weeks
 from objectives.models import Objective
 from objectives.queries.attributes import attribute_lines
@@ -35,6 +36,7 @@ def account_page(request: HtmxRequest, pk: int) -> HttpResponse:
     context = head(request, account=account, at=at, tab="overview")
     context |= card_context(request, account=account, card=card)
     context |= trend_context(request, account=account, at=at)
+    context |= next_actions_context(request, account=account, at=at)
     context["recent"] = recent_activity(account=account, at=at)
     context["attributes"] = attribute_lines(account=account, today=context["today"])
     return render_page(request, "portfolio/account.html", context)

@@ -30,6 +30,7 @@ NO_FACTOR = ["s", "4", "4", "4", "4", "s", "s"]  # of a person without a second 
 NO_WAY    = ["s", "3", "3", "3", "3", "s", "s"]  # to confirm who they are: no password, no second factor
 READ      = ["1", "o", "o", "o", "o", "o", "o"]
 WRITE     = ["1", "3", "3", "3", "3", "3", "o"]
+MINE      = ["s", "o", "4", "4", "4", "s", "s"]
 NOWHERE   = ["1", "4", "4", "4", "4", "4", "4"]
 # fmt: on
 
@@ -153,6 +154,45 @@ MATRIX: Final = {
     "view_delete": {"POST": OWN},
     "view_restore": _OWN_FORM,
     "view_default": {"POST": TEAM},
+    # notes, tasks, meetings
+    "account_notes": _PAGE,
+    "account_tasks": _PAGE,
+    "account_meetings": _PAGE,
+    "next_actions": _PAGE,
+    "task_create": _OWN_FORM,
+    "task_detail": _PAGE,
+    "task_update": _OWN_FORM,
+    "task_state": {"POST": OWN},
+    "task_snooze": {"POST": OWN},
+    "task_step_add": {"POST": OWN},
+    "task_step": {"POST": OWN},
+    "task_comment": {"POST": OWN},
+    "comment_state": {"POST": OWN},
+    "task_files": {"POST": OWN},
+    "note_create": _OWN_FORM,
+    "note_detail": _PAGE,
+    "note_update": _OWN_FORM,
+    "note_history": _PAGE,
+    "note_pin": {"POST": OWN},
+    "note_state": {"POST": OWN},
+    "note_files": {"POST": OWN},
+    "meeting_create": _OWN_FORM,
+    "meeting_detail": _PAGE,
+    "meeting_update": _OWN_FORM,
+    "meeting_state": {"POST": OWN},
+    "meeting_task": {"POST": OWN},
+    "meeting_files": {"POST": OWN},
+    "meeting_ics": _PAGE,
+    "attachment": _PAGE,
+    "attachment_state": {"POST": OWN},
+    "notifications": _PAGE,
+    "notifications_seen": {"POST": TEAM},
+    "notification_open": {"POST": MINE},
+    "mentions": _PAGE,
+    "calendar": _PAGE,
+    "calendar_make": {"POST": TEAM},
+    "calendar_end": {"POST": TEAM},
+    "calendar_feed": _OPEN,  # by its secret alone
     # API
     "api/customers": _LIST,
     "api/customers/<reference:reference>": {**_RECORD, "DELETE": WRITE},
@@ -165,6 +205,8 @@ MATRIX: Final = {
     "api/objectives/<reference:reference>/readings": _LIST,
     "api/metrics": _LIST,
     "api/metrics/<int:pk>": _RECORD,
+    "api/tasks": _LIST,
+    "api/tasks/<reference:reference>": _RECORD,
     "api/readings": {"POST": WRITE},
     "api/portfolio": {"GET": READ},
     "api/portfolio/trend": {"GET": READ},

@@ -52,6 +52,11 @@ class Route:
             "quality/sources": world.disagreement.pk,
             "imports": world.batch.pk,
             "people": world.owner.pk,
+            "tasks": world.work.task.pk,
+            "checklist": world.work.item.pk,
+            "comments": world.work.comment.pk, "notes": world.work.note.pk, "meetings": world.work.meeting.pk,
+            "attachments": world.work.attachment.key, "notifications": world.work.notification.pk,
+            "calendar": world.work.feed,
         }  # fmt: skip
         return "/" + re.sub(r"<\w+:\w+>", lambda _: str(rows[subject] if known else NOBODY), self.pattern)
 

@@ -5,11 +5,33 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import Group, Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.models import Account, ApiKey, Attribute, Contact, SavedSegment, TeamMember, User
+from accounts.models import (
+    Account,
+    ApiKey,
+    Attachment,
+    Attribute,
+    ChecklistItem,
+    Contact,
+    Meeting,
+    Note,
+    Notification,
+    SavedSegment,
+    Task,
+    TaskComment,
+    TeamMember,
+    User,
+)
+from accounts.services.attachments import attach_file
 from accounts.services.attributes import create_attribute
+from accounts.services.comments import add_comment
 from accounts.services.contacts import add_team_member, create_contact
+from accounts.services.feeds import make_feed
 from accounts.services.keys import create_api_key
+from accounts.services.meetings import create_meeting
+from accounts.services.notes import create_note
+from accounts.services.tasks import Step, create_task
 from objectives.models import (
     Disagreement,
     HeldReading,
@@ -40,6 +62,20 @@ SUNDAY = date(2026, 11, 15)
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """Notes, tasks and meetings of the first account."""
+
+    task: Task
+    item: ChecklistItem
+    comment: TaskComment
+    note: Note
+    meeting: Meeting
+    attachment: Attachment
+    notification: Notification
+    feed: str
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What was made."""
 
@@ -65,6 +101,7 @@ class World:
     view: SavedView
     read_key: str
     write_key: str
+    work: Work
 
 
 def make_world() -> World:
@@ -141,6 +178,24 @@ def make_world() -> World:
     return World(
         owner, other, leader, admin, account, other_account, metric, shared, internal, manual, followed, snapshot,
         disagreement, held,
-        contact, member, attribute, segment, batch, view,
-        keys["read"], keys["write"],
+        contact, member, attribute, segment, batch, view, keys["read"], keys["write"],
+        make_work(account, owner, leader, contact),
+    )  # fmt: skip
+
+
+def make_work(account: Account, owner: User, leader: User, contact: Contact) -> Work:
+    """Add one of each thing that the team works with."""
+    task = create_task(
+        account=account, by=leader.as_actor(), at=AT, title="Call them", assignee=owner, external_id="TASK-1",
+        checklist=[Step("Find the number")], due_on=SUNDAY,
+    )  # fmt: skip
+    comment = add_comment(task=task, body="@Own Er, please", by=leader.as_actor(), at=AT)
+    note = create_note(account=account, body="They like it", by=owner.as_actor(), at=AT)
+    meeting = create_meeting(
+        account=account, by=owner.as_actor(), at=AT, title="Review", starts_at=AT, attendees=[owner], contacts=[contact]
+    )
+    attachment = attach_file(subject=task, upload=SimpleUploadedFile("plan.txt", b"First, call."), by=owner.as_actor())
+    return Work(
+        task, task.items.get(), comment, note, meeting, attachment, Notification.objects.get(kind="assigned"),
+        make_feed(person=owner),
     )  # fmt: skip

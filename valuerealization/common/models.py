@@ -152,3 +152,30 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_id}: {self.key}"
+
+
+class StoredFile(models.Model):
+    """A file's bytes, in pieces: written with the row that names it, read by every web server, in every backup."""
+
+    id = models.BigAutoField(primary_key=True)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=DatabaseNow())
+
+    def __str__(self) -> str:
+        return f"{self.sha256[:12]}, {self.size:,} bytes"
+
+
+class FilePiece(models.Model):
+    """Some bytes of a file; its pieces are numbered from 0."""
+
+    id = models.BigAutoField(primary_key=True)
+    file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="pieces", db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["file", "number"], name="common_filepiece_one_a_number")]
+
+    def __str__(self) -> str:
+        return f"{self.file_id}/{self.number}"

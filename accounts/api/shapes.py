@@ -1,0 +1,54 @@
+"""What requests about tasks may hold and answers do hold: read strictly by these, described by these in the schema."""
+
+from typing import Final
+
+from rest_framework import serializers
+
+from accounts.models import Priority, TaskState
+from valuerealization.common.api.fields import (
+    ChoiceField,
+    DateField,
+    ExternalIdField,
+    FlagField,
+    InstantField,
+    PersonField,
+    ReferenceField,
+    StrictSerializer,
+    TextField,
+)
+
+LONG_TEXT: Final = 10_000
+
+
+class ChecklistStep(StrictSerializer):
+    """One step of a task."""
+
+    text = TextField(max_length=300)
+    done = FlagField(required=False)
+
+
+class Task(StrictSerializer):
+    """Something to do for a customer."""
+
+    id = serializers.IntegerField(read_only=True)
+    created_at = InstantField(read_only=True)
+    updated_at = InstantField(read_only=True)
+    customer = ReferenceField()
+    external_id = ExternalIdField()
+    title = TextField(max_length=200)
+    details = TextField(max_length=LONG_TEXT, is_multiline=True, required=False, allow_blank=True)
+    assignee = PersonField(help_text="E-mail address of one of the team; null is nobody yet.")
+    due_on = DateField(required=False, allow_null=True)
+    priority = ChoiceField(Priority.values, required=False)
+    state = ChoiceField(TaskState.values, required=False, help_text="`cancelled` takes the place of deleting.")
+    snoozed_until = DateField(
+        required=False, allow_null=True, help_text="Until then it is no next action of the customer's page."
+    )
+    show_in_portal = FlagField(required=False, help_text="Shared with the customer.")
+    checklist = ChecklistStep(many=True, required=False, help_text="A list given replaces the one there was.")
+    source = TextField(  # type: ignore[assignment]
+        max_length=200, required=False, allow_blank=True, help_text="What made it; the key's name unless given."
+    )
+    created_by = serializers.EmailField(read_only=True, allow_null=True, help_text="Null unless a person made it.")
+    done_at = InstantField(read_only=True, allow_null=True)
+    done_by = serializers.EmailField(read_only=True, allow_null=True, help_text="Null unless a person finished it.")
