@@ -114,6 +114,8 @@ INSTALLED_APPS = [
     "django_structlog",
     "drf_spectacular",
     "drf_standardized_errors",
+    "pghistory",
+    "pgtrigger",
     "rest_framework",
     "rest_framework_api_key",
     "template_partials",
@@ -129,6 +131,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "valuerealization.common.history.HistoryContext",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -164,6 +167,7 @@ USE_THOUSAND_SEPARATOR = False
 
 # --- Database ---
 
+PGHISTORY_CREATED_AT_FUNCTION = "value_now()"  # the one SQL clock
 STATEMENT_TIMEOUT = env("VR_STATEMENT_TIMEOUT", "0")  # the web server sets one, see wsgi.py
 
 

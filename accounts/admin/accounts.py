@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
+from accounts.admin.definitions import Archived
 from accounts.models import Account, User, timezones
 from accounts.services import accounts
 from valuerealization.common.admin import (
@@ -28,7 +29,6 @@ from valuerealization.common.admin.filters import (
     ChoicesDropdownFilter,
     NumberRange,
     RangeDateFilter,
-    Whether,
 )
 from valuerealization.common.exports import Column
 from valuerealization.common.units import format_in_days
@@ -53,16 +53,6 @@ class OwnerForm(ReasonForm):
         User.objects.filter(is_active=True).order_by("name", "pk"), label="New owner", widget=UnfoldAdminSelectWidget
     )
     field_order = ("owner", "reason")
-
-
-class Archived(Whether):
-    """Archived accounts, or the others."""
-
-    title = "archived"
-    parameter_name = "archived"
-    column = "archived_at"
-    filled = "Archived"
-    empty = "Active"
 
 
 class AccountAdmin(ExportMixin, ServiceAdmin[Account]):
@@ -132,7 +122,8 @@ class AccountAdmin(ExportMixin, ServiceAdmin[Account]):
     @admin.display(description="renewal", ordering="renewal_on")
     def renewal(self, obj: Account) -> str:
         """Say in how many days the contract renews."""
-        return NOTHING if obj.renewal_on is None else format_in_days(obj.renewal_on, timezone.localdate())
+        words = NOTHING if obj.renewal_on is None else format_in_days(obj.renewal_on, timezone.localdate())
+        return words.replace(" ", "\u00a0")
 
     @confirmed(
         description="Change the owner of selected accounts",

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from accounts.models import ApiKey, ApiKeyScope, User
 from accounts.policies import can_view_accounts
+from valuerealization.common import history
 
 _KEY: Final = re.compile(rf"{ApiKey.PREFIX}([A-Za-z0-9]{{8}}\.[A-Za-z0-9]{{32}})", re.ASCII)
 
@@ -39,6 +40,7 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This key has expired.", "expired_key")
         key.touch(at=timezone.now())
         structlog.contextvars.bind_contextvars(api_key=key.prefix)
+        history.known_as(key.as_actor())
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002

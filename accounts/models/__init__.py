@@ -5,6 +5,13 @@ from accounts.models.attachments import Attachment, AttachmentQuerySet
 from accounts.models.attributes import Attribute, AttributeQuerySet, AttributeType
 from accounts.models.contacts import Contact, ContactQuerySet, ContactRole, TeamMember, TeamRole
 from accounts.models.feeds import CalendarFeed, token_digest
+from accounts.models.history import (
+    AccountHistory,
+    ApiKeyHistory,
+    AttributeHistory,
+    SavedSegmentHistory,
+    UserHistory,
+)
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
 from accounts.models.meetings import Meeting, MeetingQuerySet
 from accounts.models.notes import Note, NoteQuerySet
@@ -16,13 +23,16 @@ from accounts.models.tasks import ChecklistItem, Priority, Task, TaskComment, Ta
 
 __all__ = [
     "Account",
+    "AccountHistory",
     "AccountQuerySet",
     "ApiKey",
+    "ApiKeyHistory",
     "ApiKeyManager",
     "ApiKeyScope",
     "Attachment",
     "AttachmentQuerySet",
     "Attribute",
+    "AttributeHistory",
     "AttributeQuerySet",
     "AttributeType",
     "CalendarFeed",
@@ -43,6 +53,7 @@ __all__ = [
     "Priority",
     "Role",
     "SavedSegment",
+    "SavedSegmentHistory",
     "SavedSegmentQuerySet",
     "Segment",
     "Task",
@@ -53,6 +64,7 @@ __all__ = [
     "TeamRole",
     "Theme",
     "User",
+    "UserHistory",
     "UserManager",
     "Weekday",
     "check_timezone",

@@ -23,6 +23,9 @@ ALL: Final = ("view", "add", "change", "delete")
 _ADMINISTRATOR: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts.account": EDIT,
     "accounts.apikey": EDIT,
+    "accounts.attribute": VIEW,
+    "accounts.contact": VIEW,
+    "accounts.savedsegment": VIEW,
     "accounts.user": EDIT,
     "auth.group": VIEW,
     "axes.accessattempt": ("view", "delete"),  # deleting one lets its address try again

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin.accounts import Archived
+from accounts.admin.definitions import Archived
 from objectives.admin.metrics import HistoryInline
 from objectives.admin.scores import percent
 from objectives.models import CompletionType, Confidence, Objective, ObjectiveRevision

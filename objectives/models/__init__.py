@@ -1,6 +1,7 @@
 """Tables of the objectives app, one module per subject."""
 
 from objectives.models.archives import SnapshotArchive
+from objectives.models.history import MetricHistory, ObjectiveHistory
 from objectives.models.imports import (
     DUE,
     IN_EFFECT,
@@ -51,8 +52,10 @@ __all__ = [
     "ImportSubject",
     "Kind",
     "Metric",
+    "MetricHistory",
     "MetricVersion",
     "Objective",
+    "ObjectiveHistory",
     "ObjectiveQuerySet",
     "ObjectiveRevision",
     "Reading",

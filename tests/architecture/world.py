@@ -136,6 +136,7 @@ def make_world() -> World:
     )
     member = add_team_member(account=account, user=other, role="account_executive", by=SYSTEM)
     attribute = create_attribute(by=SYSTEM, key="plan", name="Plan", type="text")
+    Attribute.objects.update(position=1)  # it has a history
     segment = make_segment({"all": [{"field": "arr", "op": "above", "value": 10}]}, name="Big", created_by=owner)
     restatement = Restatement.objects.create(
         account=account, from_week=SUNDAY, to_week=SUNDAY, reason="Late history", requested_by="System"

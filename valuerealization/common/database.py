@@ -190,6 +190,27 @@ class PortalColumns(_RoleOperation):
         ]
 
 
+class Erasable(_RoleOperation):
+    """Let the application's role overwrite some columns of an append-only table: those that name a person."""
+
+    def __init__(self, table: str, *columns: str) -> None:
+        self.table = table
+        self.columns = columns
+
+    def describe(self) -> str:
+        return f"Let {', '.join(self.columns)} of {self.table} be erased"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        return [self._statement("GRANT UPDATE ({}) ON {} TO {}")]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        return [self._statement("REVOKE UPDATE ({}) ON {} FROM {}")]
+
+    def _statement(self, words: str) -> sql.Composed:
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
+        return sql.SQL(words).format(columns, sql.Identifier(self.table), sql.Identifier(application_role()))
+
+
 class RowSecurity(_RoleOperation):
     """Enable and force row-level security on an account-scoped table.
 

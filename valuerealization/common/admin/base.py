@@ -3,15 +3,19 @@
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from valuerealization.common.admin.history import history_of
 from valuerealization.common.audit import Actor
+from valuerealization.common.history import because, states_of
 
 if TYPE_CHECKING:  # the theme's classes are Django's, with other templates and widgets
     from django.contrib.admin import ModelAdmin as ThemedAdmin
@@ -109,12 +113,33 @@ class ServiceAdmin(ModelAdmin[M]):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Save, or show the form again with what was refused."""
+        if request.method == "POST":
+            because(request.POST.get("reason", ""))
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ValidationError as error:
             reasons = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
             request.refused = ValidationError(reasons)  # type: ignore[attr-defined, arg-type]
             return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what changed from what to what, who did it and why, where the database keeps it."""
+        record = self.get_object(request, unquote(object_id))
+        if record is None or states_of(self.model) is None:
+            return super().history_view(request, object_id, extra_context)
+        if not self.has_view_or_change_permission(request, record):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {record}",
+            "opts": self.opts,
+            "object": record,
+            "history": history_of(record),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/history.html", context)
 
     def get_form(self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any) -> Any:
         """Hand the refusal of this request to its form."""

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from valuerealization.common.history import because
+
 # Each record is changed by its service, with an audit entry of its own.
 MOST: Final = 500
 _LISTED: Final = 50
@@ -48,6 +50,7 @@ def confirmed(
             is_answer = "confirmed" in request.POST
             asked = form(request.POST if is_answer else None)
             if is_answer and asked.is_valid():
+                because(str(asked.cleaned_data.get("reason", "")))
                 act(site, request, queryset, **asked.cleaned_data)
                 return None
             context = {
@@ -63,7 +66,7 @@ def confirmed(
                 "chosen": chosen,
                 "listed": chosen[:_LISTED],
                 "more": max(0, len(chosen) - _LISTED),
-                "media": site.media + asked.media,
+                "media": asked.media,
             }
             status = 422 if is_answer else 200
             return TemplateResponse(request, "admin/confirm_action.html", context, status=status)

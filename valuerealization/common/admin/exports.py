@@ -71,7 +71,7 @@ class ExportMixin(_Base):
             "count": listed.result_count,
             "is_narrowed": bool(listed.get_filters_params()) or bool(listed.query),
             "most": MOST_ROWS,
-            "media": self.media + form.media,
+            "media": form.media,
         }
         status = 422 if request.method == "POST" else 200
         return TemplateResponse(request, "admin/export.html", context, status=status)
