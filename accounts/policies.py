@@ -45,3 +45,8 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+
+
+def edits_only_own_accounts(user: User) -> bool:
+    """Tell whether a person changes only the accounts assigned to them (imports ask it once for all their lines)."""
+    return not (user.is_leader or settings.VR_CSM_EDITS_ALL)

@@ -7,8 +7,9 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from objectives.imports.jobs import run_batch
 from objectives.models import TickRun
-from objectives.services import archives, snapshots
+from objectives.services import archives, batches, snapshots
 from objectives.services.standings import sweep_standings
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.health import record_tick
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 CHUNK_EXPIRES_S = 600
 # How long the tick's runs can be looked up.
 RUNS_KEPT = timedelta(days=400)
+# A file is one transaction, so it may take longer than other tasks; a message that comes twice finds it taken.
+IMPORT_LIMIT_S = 1500
 
 
 @shared_task(name="objectives.tick")
@@ -40,6 +43,9 @@ def tick(**_future: object) -> None:
     for chunk in chunks:
         message = {"first": chunk.first, "last": chunk.last, "at": at.isoformat(), "run_id": run.pk}
         take_chunk.apply_async(kwargs=message, expires=CHUNK_EXPIRES_S)
+    for batch in batches.waiting_batches():
+        run_import.apply_async(kwargs={"batch": batch}, expires=CHUNK_EXPIRES_S)
+    batches.clean_up(at=at)
     run.moved = sweep_standings(at=at)
     if run.pk is not None:
         run.save(update_fields=["moved"])
@@ -85,3 +91,16 @@ def clean_up(**_future: object) -> None:
         return
     log.info("snapshots_archived", file=archive.file, snapshots=archive.snapshots)
     clean_up.apply_async()
+    name="objectives.run_import",
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=60,
+    retry_jitter=True,
+    max_retries=3,
+    soft_time_limit=IMPORT_LIMIT_S,
+    time_limit=IMPORT_LIMIT_S + 60,
+)
+def run_import(*, batch: int, **_future: object) -> None:
+    """Check, import or undo a file, whichever it waits for (safe to deliver twice)."""
+    if run_batch(batch_id=batch, at=timezone.now()):
+        log.info("import_worked_on", batch=batch)

@@ -5,8 +5,8 @@ import of the same file changes nothing.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +15,16 @@ from typing import Any, Final
 import structlog
 from django.db import connection, transaction
 
-from accounts.models import Account
+from accounts.models import Account, User
 from accounts.services.accounts import AccountRow, save_accounts
 from objectives.evidence import Origin
 from objectives.imports import cells
 from objectives.imports.files import open_table
+from objectives.imports.report import changes_of
+from objectives.imports.run import Layout
 from objectives.imports.tables import FileRefused, LineError, Row
-from objectives.models import CompletionType, Direction, Metric, Objective
+from objectives.models import CompletionType, Direction, ImportSubject, Metric, Objective
+from objectives.services.batches import Change, Outcome, reading_changes
 from objectives.services.bulk import ObjectiveRow, save_objectives
 from objectives.services.metrics import create_metric
 from objectives.services.readings import ReadingRow, ReadingsRefused, RecordResult, record_readings
@@ -116,20 +119,73 @@ def import_focus(*, path: Path, by: Actor, at: datetime) -> FocusImported:
     Shape:  a day that is not over (UTC) is left out: its sum would not stay.
     Raises: FileRefused with every error by line; OSError when the file can't be read.
     """
+    return _import(_Bill(path, path.name, by, at))
+
+
+def import_bill(
+    *,
+    path: Path,
+    name: str,
+    by: Actor,
+    at: datetime,
+    layout: Layout,
+    editor: User | None,
+    dry_run: bool,
+    count: Callable[[], None],
+) -> Outcome:
+    """Take in an uploaded bill; with `dry_run`, do everything and keep nothing.
+
+    Shape:  new, changed and unchanged are daily costs; `editor` may change only accounts assigned to them.
+    Raises: FileRefused with every error by line.
+    """
+    bill = _Bill(path, name, by, at, layout, editor, count)
+    with transaction.atomic():
+        done = _import(bill)
+        transaction.set_rollback(dry_run)
+    return Outcome(
+        rows=done.charges + done.charges_without_sub_account,
+        new=done.readings_created,
+        changed=done.readings_superseded,
+        unchanged=done.readings_unchanged,
+        changes=bill.changes,
+        summary=asdict(done),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """A bill being imported."""
+
+    path: Path
+    name: str
+    by: Actor
+    at: datetime
+    layout: Layout = field(default_factory=Layout)
+    editor: User | None = None
+    count: Callable[[], None] = lambda: None
+    changes: list[Change] = field(default_factory=list)
+
+
+def _import(bill: _Bill) -> FocusImported:
+    by, at = bill.by, bill.at
     with transaction.atomic(), connection.cursor() as cursor:
-        charges, nameless = _stage(cursor, path)
+        charges, nameless = _stage(cursor, bill)
         cursor.execute(_NOT_OVER, [at.astimezone(UTC).date()])
         if not_over := cursor.rowcount:
             log.warning("focus_days_not_over", charges=not_over)
-        accounts, created = _accounts(cursor, by=by, at=at)
+        accounts, created = _accounts(cursor, bill)
         cursor.execute(_DAYS)
         days = [DailyCost(*row) for row in cursor.fetchall()]
-        recorded = _record(days, accounts, by=by, at=at)
+        recorded = _record(days, accounts, bill)
         if rounded := sum(day.total != day.value for day in days):
             log.info("focus_sums_rounded", count=rounded, decimals=6, mode="half even")
-        goals, refused = _goals(cursor, accounts, by=by, at=at)
+        goals, refused = _goals(cursor, accounts, bill)
         touched = sorted({*recorded.account_ids, *goals})
-        rebuilt = rebuild(account_ids=touched, by=by, reason=f"Imported {path.name}")
+        rebuilt = rebuild(account_ids=touched, by=by, reason=f"Imported {bill.name}")
+        bill.changes.extend(
+            Change(ImportSubject.RESTATEMENT, pk, {"known_at": [None, known_at.isoformat()]})
+            for pk, known_at in rebuilt.restatements.items()
+        )
     return FocusImported(
         charges=charges,
         charges_without_sub_account=nameless,
@@ -147,18 +203,22 @@ def import_focus(*, path: Path, by: Actor, at: datetime) -> FocusImported:
     )
 
 
-def _stage(cursor: Any, path: Path) -> tuple[int, int]:
+def _stage(cursor: Any, bill: _Bill) -> tuple[int, int]:
     """Copy the charges into a staging table; returns how many, and how many name no sub-account."""
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM focus_charge")
     charges = nameless = 0
     with (
-        open_table(path, known=_COLUMNS, required=_COLUMNS, others=True) as table,
+        open_table(
+            bill.path, known=COLUMNS, required=COLUMNS, others=True, columns=bill.layout.columns,
+            sheet=bill.layout.sheet,
+        ) as table,
         cursor.copy("COPY focus_charge (sub_account, name, day, currency, billed, effective) FROM STDIN") as copy,
-    ):
+    ):  # fmt: skip
         for row in table.rows:
+            bill.count()
             given = Row(row.line, {name: "" if cell.strip() == NULL else cell for name, cell in row.cells.items()})
-            charge, errors = cells.read_cells(given, _COLUMNS)
+            charge, errors = cells.read_cells(given, COLUMNS)
             table.errors.extend(errors)
             for name in ("ChargePeriodStart", "BillingCurrency"):
                 if not given.cells[name].strip():
@@ -210,7 +270,7 @@ def _utc_day(text: str) -> date:
     return day
 
 
-_COLUMNS: Final[dict[str, cells.Reader]] = {
+COLUMNS: Final[dict[str, cells.Reader]] = {
     "SubAccountId": lambda text: cells.limited_id(text, ID_LIMIT),
     "SubAccountName": cells.line_of_text(200),
     "ChargePeriodStart": _utc_day,
@@ -220,7 +280,7 @@ _COLUMNS: Final[dict[str, cells.Reader]] = {
 }
 
 
-def _accounts(cursor: Any, *, by: Actor, at: datetime) -> tuple[dict[str, Account], int]:
+def _accounts(cursor: Any, bill: _Bill) -> tuple[dict[str, Account], int]:
     """Find or make the account of each sub-account; returns them by id, and how many are new.
 
     Raises: FileRefused when currencies don't go together.
@@ -228,7 +288,8 @@ def _accounts(cursor: Any, *, by: Actor, at: datetime) -> tuple[dict[str, Accoun
     cursor.execute(_SUB_ACCOUNTS)
     found = cursor.fetchall()
     ids = [sub_account for sub_account, *_rest in found]
-    stored = {str(account.external_id): account for account in Account.objects.filter(external_id__in=ids)}
+    accounts = Account.objects.filter(external_id__in=ids).select_related("owner")
+    stored = {str(account.external_id): account for account in accounts}
     refused: list[LineError] = []
     for sub_account, _name, currency, other in found:
         if currency != other:
@@ -237,25 +298,36 @@ def _accounts(cursor: Any, *, by: Actor, at: datetime) -> tuple[dict[str, Accoun
         elif sub_account in stored and stored[sub_account].currency != currency:
             message = f"It is billed in {currency}; its account has {stored[sub_account].currency}."
             refused.append(LineError(0, sub_account, message))
+        elif bill.editor and sub_account in stored and stored[sub_account].owner_id != bill.editor.pk:
+            account = stored[sub_account]
+            owner = account.owner or "nobody"
+            message = f"{account.name} is assigned to {owner}. Ask its owner or a leader to import this bill."
+            refused.append(LineError(0, sub_account, message))
     if refused:
         raise FileRefused(refused)
     new = [
-        AccountRow(0, sub_account, {"name": name, "timezone": "UTC", "currency": currency})
+        AccountRow(
+            0, sub_account, {"name": name, "timezone": "UTC", "currency": currency, "owner": bill.editor}
+        )  # whoever may only change their own accounts adds their own
         for sub_account, name, currency, _other in found
         if sub_account not in stored
     ]
-    save_accounts(rows=new, by=by, at=at)
+    saved = save_accounts(rows=new, by=bill.by, at=bill.at)
+    bill.changes.extend(changes_of(ImportSubject.ACCOUNT, saved.changes))
     return {str(account.external_id): account for account in Account.objects.filter(external_id__in=ids)}, len(new)
 
 
-def _record(days: Sequence[DailyCost], accounts: Mapping[str, Account], *, by: Actor, at: datetime) -> RecordResult:
+def _record(days: Sequence[DailyCost], accounts: Mapping[str, Account], bill: _Bill) -> RecordResult:
     """Record one reading for each daily sum.
 
     Raises: FileRefused for a sum that is too large, and for an account that takes no readings.
     """
     for key, (name, methodology) in METRICS.items():
         if not Metric.objects.filter(key=key).exists():
-            create_metric(by=by, key=key, name=name, unit="currency", direction=Direction.DOWN, methodology=methodology)
+            metric = create_metric(
+                by=bill.by, key=key, name=name, unit="currency", direction=Direction.DOWN, methodology=methodology
+            )
+            bill.changes.append(Change(ImportSubject.METRIC, metric.pk))
     rows = (
         ReadingRow(
             index=index,
@@ -268,13 +340,15 @@ def _record(days: Sequence[DailyCost], accounts: Mapping[str, Account], *, by: A
         for index, day in enumerate(days)
     )
     try:
-        return record_readings(rows=rows, by=by, at=at, atomic=True, origin=Origin.SYSTEM)
+        recorded = record_readings(rows=rows, by=bill.by, at=bill.at, atomic=True, origin=Origin.SYSTEM)
     except ReadingsRefused as error:
         reasons = {(days[each.index].sub_account, each.detail) for each in error.errors}
         raise FileRefused([LineError(0, sub_account, detail) for sub_account, detail in reasons]) from error
+    bill.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
+    return recorded
 
 
-def _goals(cursor: Any, accounts: Mapping[str, Account], *, by: Actor, at: datetime) -> tuple[list[int], int]:
+def _goals(cursor: Any, accounts: Mapping[str, Account], bill: _Bill) -> tuple[list[int], int]:
     """Make the goal of each account whose billed cost varies; returns which, and how many could not be made."""
     metric = Metric.objects.get(key=BILLED)
     by_id = {account.pk: str(account.external_id) for account in accounts.values()}
@@ -303,5 +377,6 @@ def _goals(cursor: Any, accounts: Mapping[str, Account], *, by: Actor, at: datet
             "methodology": "Daily sum of BilledCost; the baseline is the first day's.",
         }
         rows.append(ObjectiveRow(0, references[account_id], account_id, None, fields))
-    save_objectives(rows=rows, by=by, at=at)
+    saved = save_objectives(rows=rows, by=bill.by, at=bill.at)
+    bill.changes.extend(changes_of(ImportSubject.OBJECTIVE, saved.changes))
     return [row.account_id for row in rows if row.account_id is not None], refused

@@ -3,8 +3,9 @@
 Both compute weeks anew with the SQL that takes snapshots, and compare row by row with what is stored.
 """
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -154,6 +155,41 @@ FROM (
 WHERE s.account_id = n.account_id
 """
 
+# Weeks that were replaced, and those that were added: the latter bear the time of the rebuild.
+_REVERTED = """
+CREATE TEMPORARY TABLE restated_week ON COMMIT DROP AS
+SELECT r.id AS restatement_id, s.id AS stored_id, s.account_id, s.week, p.snapshot AS stored,
+  p.objectives AS stored_objectives
+FROM unnest(%(restatements)s::bigint[], %(known)s::timestamptz[]) AS made (id, known_at)
+JOIN objectives_restatement r ON r.id = made.id
+JOIN objectives_snapshot s ON s.account_id = r.account_id AND s.known_at = made.known_at
+LEFT JOIN objectives_replacedsnapshot p ON p.restatement_id = r.id AND p.week = s.week
+"""
+
+_REVERT = [
+    "DELETE FROM objectives_snapshotobjective WHERE snapshot_id IN (SELECT stored_id FROM restated_week)",
+    "DELETE FROM objectives_snapshot WHERE id IN (SELECT stored_id FROM restated_week)",
+    """
+INSERT INTO objectives_snapshot
+SELECT (jsonb_populate_record(NULL::objectives_snapshot, stored)).* FROM restated_week WHERE stored IS NOT NULL""",
+    f"""
+INSERT INTO objectives_snapshotobjective (snapshot_id, {OBJECTIVE_COLUMNS})
+SELECT w.stored_id, {", ".join("o." + name for name in OBJECTIVE_COLUMNS.split(", "))}
+FROM restated_week w CROSS JOIN LATERAL
+  jsonb_populate_recordset(NULL::objectives_snapshotobjective, w.stored_objectives) o
+WHERE w.stored IS NOT NULL""",
+    "DELETE FROM objectives_replacedsnapshot WHERE restatement_id = ANY(%(restatements)s)",
+    "DELETE FROM objectives_restatement WHERE id = ANY(%(restatements)s)",
+]
+
+_NO_SNAPSHOT_LEFT = """
+UPDATE objectives_standing s SET snapshot_week = NULL, snapshot_value = NULL, snapshot_status = NULL,
+  snapshot_days = NULL, previous_status = NULL, is_scored = false
+WHERE s.account_id IN (SELECT account_id FROM restated_week)
+  AND NOT EXISTS (SELECT FROM objectives_snapshot x WHERE x.account_id = s.account_id)
+"""
+_NO_ROLLUP_LEFT = "DELETE FROM objectives_weekrollup WHERE accounts = 0 AND week IN (SELECT week FROM restated_week)"
+
 _VERIFY = f"""
 WITH {_STORED_WEEKS}, {OBJECTIVE_STATE}, {ACCOUNTS}, {_COMPARED}
 SELECT c.account_id, c.week, concat_ws(', ', {
@@ -183,10 +219,11 @@ ORDER BY 1
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """How many weeks a rebuild added and changed."""
+    """How many weeks a rebuild added and changed; `restatements` tells, by id, what was known when each was made."""
 
     added: int = 0
     changed: int = 0
+    restatements: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +252,27 @@ def rebuild(
     total = Rebuilt()
     for start in range(0, len(account_ids), _BATCH):
         batch = _rebuild_batch(account_ids[start : start + _BATCH], by, reason, from_week, to_week)
-        total = Rebuilt(total.added + batch.added, total.changed + batch.changed)
+        made = {**total.restatements, **batch.restatements}
+        total = Rebuilt(total.added + batch.added, total.changed + batch.changed, made)
     return total
+
+
+def revert(*, restatements: Mapping[int, datetime]) -> int:
+    """Take rebuilds back: replaced weeks are as they were, added ones go; returns how many weeks.
+
+    Shape:  each restatement with what was known when it was made, as `rebuild` gave it. Callers hold the accounts'
+            locks and know that nothing came after.
+    """
+    if not restatements:
+        return 0
+    made: dict[str, Any] = {"restatements": list(restatements), "known": list(restatements.values())}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS restated_week")
+        cursor.execute(_REVERTED, made)
+        weeks = int(cursor.rowcount)
+        for statement in (*_REVERT, *_ROLLUP, _STANDING, _NO_SNAPSHOT_LEFT, _NO_ROLLUP_LEFT):
+            cursor.execute(statement, made if "%(" in statement else None)
+    return weeks
 
 
 def verify(*, account_ids: list[int] | None = None) -> list[Difference]:
@@ -278,4 +334,8 @@ def _rebuild_batch(
                     "added": restatement.weeks_added, "changed": restatement.weeks_changed,
                 },
             )  # fmt: skip
-    return Rebuilt(sum(row.weeks_added for row in restatements), sum(row.weeks_changed for row in restatements))
+    return Rebuilt(
+        sum(row.weeks_added for row in restatements),
+        sum(row.weeks_changed for row in restatements),
+        {row.pk: known_at for row in restatements},
+    )

@@ -22,12 +22,18 @@ from objectives.models import (
     Objective,
     ObjectiveRevision,
     Reading,
+    ReplacedSnapshot,
+    Restatement,
+    Snapshot,
+    SnapshotObjective,
     Standing,
 )
 from objectives.services.batches import finish_undo
+from objectives.services.restatements import revert
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
+from valuerealization.common.models import AuditEntry
 
 BATCH: Final = 1000
 MOST_NAMED: Final = 10
@@ -57,7 +63,7 @@ SELECT a.name, min(s.week), count(DISTINCT s.week)
 FROM (SELECT r.account_id, min(r.recorded_at) AS recorded_at, min(r.observed_at) AS observed_at {_RANGES}
   GROUP BY r.account_id, r.recorded_at) x
 JOIN objectives_snapshot s ON s.account_id = x.account_id AND s.known_at >= x.recorded_at
-  AND s.boundary_at >= x.observed_at
+  AND s.boundary_at >= x.observed_at AND s.known_at <> ALL(%(own)s::timestamptz[])
 JOIN accounts_account a ON a.id = x.account_id
 GROUP BY a.id, a.name ORDER BY a.name, a.id
 """
@@ -69,6 +75,7 @@ JOIN objectives_objectiverevision v ON v.objective_id = c.subject_id
   AND v.number > COALESCE((c.changes -> 'revision' ->> 0)::int, 0)
 JOIN objectives_objective o ON o.id = c.subject_id
 JOIN objectives_snapshot s ON s.account_id = o.account_id AND s.known_at >= v.valid_from
+  AND s.known_at <> ALL(%(own)s::timestamptz[])
 JOIN accounts_account a ON a.id = o.account_id
 WHERE c.batch_id = %(batch)s AND c.subject = 'objective' AND (c.changes IS NULL OR c.changes ? 'revision')
 GROUP BY a.id, a.name ORDER BY a.name, a.id
@@ -129,6 +136,7 @@ def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
         plans = _plans(batch)  # as it stands with the locks held
         if obstacles := _obstacles(batch, plans):
             raise UndoRefused(obstacles)
+        revert(restatements=_restatements(batch))
         cursor.execute(_LET_GO, {"batch": batch.pk})
         restored = sum(_restore(plan, at) for plan in plans.values())
         cursor.execute("SELECT objectives_undo_import(%s)", [batch.pk])
@@ -164,11 +172,22 @@ def _obstacles(batch: ImportBatch, plans: Mapping[str, _Plan]) -> list[str]:
     return found
 
 
+def _restatements(batch: ImportBatch) -> dict[int, datetime]:
+    """List the rebuilds of past weeks that belonged to the import, each with what was known then."""
+    made = ImportChange.objects.filter(batch=batch, subject=ImportSubject.RESTATEMENT)
+    return {each.subject_id: datetime.fromisoformat(each.changes["known_at"][1]) for each in made}
+
+
 def _snapshots(batch: ImportBatch) -> Iterator[str]:
-    """Weekly snapshots never change, so what they have read has to stay."""
+    """Weekly snapshots never change, so what they have read has to stay; those that the import itself rebuilt go."""
+    own = _restatements(batch)
+    accounts = Restatement.objects.filter(pk__in=own).values("account")
+    again = Restatement.objects.filter(account__in=accounts, pk__gt=max(own, default=0)).select_related("account")
+    for name in sorted({str(each.account) for each in again}):
+        yield f"Past weeks of {name} were rebuilt once more since."
     with connection.cursor() as cursor:
         for statement in (_READ_BY_SNAPSHOTS, _REVISED_BEFORE_SNAPSHOTS):
-            cursor.execute(statement, {"batch": batch.pk})
+            cursor.execute(statement, {"batch": batch.pk, "own": list(own.values())})
             for name, week, weeks in cursor.fetchall():
                 count = "The weekly snapshot" if weeks == 1 else f"{weeks:,} weekly snapshots"
                 since = f"of {week:%-d %b %Y}" if weeks == 1 else f"since {week:%-d %b %Y}"
@@ -183,25 +202,23 @@ def _edits(plans: Mapping[str, _Plan]) -> Iterator[str]:
             if row is None:
                 yield f"One {subject} that this import changed is not there any more."
                 continue
-            since = [
-                _label(plan.model, name) for name, (_before, after) in changes.items() if _differs(row, name, after)
-            ]
+            since = {_label(plan.model, name) for name, (_, after) in changes.items() if _differs(row, name, after)}
             if since:
-                yield f"{row} was changed since: {', '.join(since)}."
-        for pk in plan.added - plan.rows.keys():
+                yield f"{row} was changed since: {', '.join(sorted(since, key=str.lower))}."
+        for pk in sorted(plan.added - plan.rows.keys()):
             yield f"One {subject} that this import added (number {pk}) is not there any more."
-        for pk in plan.added & plan.rows.keys():
-            row = plan.rows[pk]
-            if getattr(row, "archived_at", None) is not None:
-                yield f"{row} was archived since. Restore it first."
-            elif getattr(row, "revision", 1) > 1 or getattr(row, "version", 1) > 1:
-                yield f"{row} was changed since."
+        entries = AuditEntry.objects.filter(subject_type=plan.model._meta.label_lower, subject_id__in=plan.added)
+        edited = entries.exclude(action__endswith=".created").filter(action__startswith=f"{subject}.")
+        for edited_id in edited.order_by("subject_id").values_list("subject_id", flat=True).distinct():
+            yield f"{plan.rows.get(edited_id or 0, subject)} was changed since."
 
 
 def _dependents(batch: ImportBatch, plans: Mapping[str, _Plan]) -> Iterator[str]:
     """What others have hung on rows that this import added: their removal would take it along."""
     added = {plan.model: plan.added for plan in plans.values()}
     own = _own_readings(batch) if any(added.values()) else set()
+    own_restatements = _restatements(batch)
+    own_weeks = list(own_restatements.values())
     for plan in plans.values():
         if not plan.added:
             continue
@@ -213,7 +230,15 @@ def _dependents(batch: ImportBatch, plans: Mapping[str, _Plan]) -> Iterator[str]
             if other in _GOES_ALONG:
                 continue
             others = other._base_manager.filter(**{f"{name}__in": plan.added})
-            if other in added:
+            if other is Snapshot:
+                others = others.exclude(known_at__in=own_weeks)
+            elif other is SnapshotObjective:
+                others = others.exclude(snapshot__known_at__in=own_weeks)
+            elif other is Restatement:
+                others = others.exclude(pk__in=own_restatements)
+            elif other is ReplacedSnapshot:
+                others = others.exclude(restatement__in=own_restatements)
+            elif other in added:
                 others = others.exclude(pk__in=added[other])
             keys = others.values_list("pk", f"{name}_id")
             if other is Reading:

@@ -1,0 +1,143 @@
+"""The work on a batch: check it, import it, or take it back. Safe to call at any time, and more than once."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
+
+from accounts.models import User
+from accounts.policies import edits_only_own_accounts
+from objectives.imports import stored
+from objectives.imports.focus import COLUMNS as FOCUS_COLUMNS
+from objectives.imports.focus import import_bill
+from objectives.imports.heartbeat import Heartbeat
+from objectives.imports.run import KINDS, Layout, import_rows
+from objectives.imports.tables import FileRefused, LineError
+from objectives.models import ImportBatch, ImportKind, ImportState
+from objectives.services import batches
+from objectives.services.batches import ClaimLost, Failure, Outcome
+from objectives.services.undo import UndoRefused, undo_import
+from valuerealization.common.audit import SYSTEM, Actor
+
+log = structlog.get_logger(__name__)
+
+_UNEXPECTED: Final = (
+    "Something went wrong that we did not foresee; nothing was saved. Try once more, and if it happens again tell an"
+    " administrator the number of this import."
+)
+_STOPPED: Final = (
+    f"The work was interrupted {batches.MOST_ATTEMPTS} times before it was done; nothing was saved. If the file is"
+    " very large, split it; otherwise tell an administrator."
+)
+
+
+def run_batch(*, batch_id: int, at: datetime) -> bool:
+    """Claim a batch and do what it waits for; False when there is nothing to do, or somebody else does it."""
+    batch = batches.claim_batch(batch_id=batch_id)
+    if batch is None:
+        return False
+    work = {ImportState.CHECKING: _check, ImportState.IMPORTING: _import, ImportState.UNDOING: _undo}
+    try:
+        if batch.attempts > batches.MOST_ATTEMPTS:
+            batches.give_up(batch=batch, reason=_STOPPED, at=at)
+            return True
+        with Heartbeat(batch) as heartbeat:
+            work[ImportState(batch.state)](batch, heartbeat, at)
+    except ClaimLost:
+        log.warning("import_claim_lost", batch=batch.pk)
+        return False
+    except (OperationalError, InterfaceError):
+        batches.release(batch=batch)
+        raise  # a connection or a lock: the task is retried
+    except Exception:
+        log.exception("import_failed", batch=batch.pk)
+        batches.give_up(batch=batch, reason=_UNEXPECTED, at=at)
+    return True
+
+
+def fields_of(kind: str) -> tuple[list[str], tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """List the fields that a kind of file can fill, those it can't do without, and what else they are called."""
+    if kind == ImportKind.FOCUS:
+        return list(FOCUS_COLUMNS), tuple(FOCUS_COLUMNS), {}
+    wanted = KINDS[kind]
+    return list(wanted.columns), wanted.required, dict(wanted.synonyms)
+
+
+def _check(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:
+    with stored.file_of(batch) as path:
+        try:
+            heartbeat.total = stored.count_rows(path, sheet=batch.sheet)
+            outcome = _run(batch, path, heartbeat, at, dry_run=True, only_good=True)
+        except FileRefused as error:
+            outcome = Outcome(rows=heartbeat.done, failures=_failures(batch, path, error.errors), is_whole=False)
+    batches.finish_check(batch=batch, outcome=outcome, at=at)
+
+
+def _import(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:
+    heartbeat.total = batch.rows_total
+    with stored.file_of(batch) as path:
+        try:
+            with transaction.atomic():
+                outcome = _run(batch, path, heartbeat, at, only_good=batch.only_good)
+                batches.finish_import(batch=batch, outcome=outcome, by=_actor(batch), at=at)
+        except FileRefused as error:
+            failures = _failures(batch, path, error.errors)
+            outcome = Outcome(rows=heartbeat.done, failures=failures, is_whole=any(f.line for f in failures))
+            changed = "Something has changed since the check, so nothing was imported. See what stands against it now."
+            batches.finish_check(batch=batch, outcome=outcome, at=at, failure=changed)
+
+
+def _undo(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:
+    heartbeat.total = batch.rows_total
+    try:
+        undo_import(batch=batch, by=_actor(batch), at=at)
+    except UndoRefused as error:
+        batches.stop_undo(batch=batch, reason=" ".join(error.obstacles), at=at)
+
+
+def _run(
+    batch: ImportBatch, path: Path, heartbeat: Heartbeat, at: datetime, *, only_good: bool, dry_run: bool = False
+) -> Outcome:
+    """Do the import, and put what came of it into the batch's terms."""
+    layout = Layout(batch.sheet, {int(number): name for number, name in batch.columns.items()})
+    by, editor = _actor(batch), _editor(batch.created_by)
+    if batch.kind == ImportKind.FOCUS:
+        return import_bill(
+            path=path, name=batch.file_name, by=by, at=at, layout=layout, editor=editor, dry_run=dry_run,
+            count=heartbeat.count,
+        )  # fmt: skip
+    done = import_rows(
+        kind=batch.kind, path=path, by=by, at=at, layout=layout, editor=editor, only_good=only_good, dry_run=dry_run,
+        count=heartbeat.count,
+    )  # fmt: skip
+    failures = _failures(batch, path, done.errors)
+    return Outcome(
+        rows=done.saved.rows + len(failures),
+        new=done.saved.created,
+        changed=done.saved.changed,
+        unchanged=done.saved.unchanged,
+        failures=failures,
+        is_whole=done.is_whole,
+        changes=done.changes,
+    )
+
+
+def _failures(batch: ImportBatch, path: Path, errors: Iterable[LineError]) -> list[Failure]:
+    """Put errors together by line, with the cells that are there."""
+    by_line: dict[int, list[tuple[str, str]]] = {}
+    for error in sorted(set(errors)):
+        by_line.setdefault(error.line, []).append((error.field, error.message))
+    cells = stored.cells_of(path, sheet=batch.sheet, lines=set(by_line)) if by_line else {}
+    return [Failure(line, cells.get(line, []), problems) for line, problems in by_line.items()]
+
+
+def _actor(batch: ImportBatch) -> Actor:
+    return SYSTEM if batch.created_by is None else batch.created_by.as_actor()
+
+
+def _editor(user: User | None) -> User | None:
+    """Give the person who may change only their own accounts; None without such a limit."""
+    return user if user is not None and edits_only_own_accounts(user) else None
