@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from objectives.views import metrics, objectives, value_card, values
+from objectives.views import imports, metrics, objectives, value_card, values
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -17,5 +17,13 @@ urlpatterns = [
     path("objectives/<int:pk>/archive/", objectives.archive, name="objective_archive"),
     path("objectives/<int:pk>/restore/", objectives.restore, name="objective_restore"),
     path("objectives/<int:pk>/history/", objectives.history, name="objective_history"),
+    path("imports/", imports.import_list, name="import_list"),
+    path("imports/new/", imports.create, name="import_create"),
+    path("imports/<int:pk>/", imports.detail, name="import_detail"),
+    path("imports/<int:pk>/columns/", imports.columns, name="import_columns"),
+    path("imports/<int:pk>/start/", imports.start, name="import_start"),
+    path("imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
+    path("imports/<int:pk>/undo/", imports.undo, name="import_undo"),
+    path("imports/<int:pk>/problems.csv", imports.failed_rows, name="import_problems"),
     path("metrics/new/", metrics.create, name="metric_create"),
 ]

@@ -42,6 +42,7 @@ if not 1 <= VR_RETENTION_YEARS <= 100:
     raise ImproperlyConfigured("VR_RETENTION_YEARS is a number of years, 1 or more.")
 VR_ARCHIVE_DIR = Path(env("VR_ARCHIVE_DIR", str(VAR_DIR / "archive"))).absolute()
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
+VR_IMPORT_MAX_BYTES = int(env("VR_IMPORT_MAX_MB", "64")) * 1024 * 1024  # of one uploaded file
 PORTAL_ROLE = env("VR_PORTAL_ROLE", "vr_portal")
 
 

@@ -119,7 +119,7 @@ def save(running: Import) -> Saved:
                 refuse_contradictions=True,
             )  # fmt: skip
         except ReadingsRefused as error:
-            running.table.errors.extend(LineError(each.index, each.field, each.detail) for each in error.errors)
+            running.note(LineError(each.index, each.field, each.detail) for each in error.errors)
             continue
         running.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
         return Saved(len(good), recorded.created, recorded.superseded, recorded.unchanged)
@@ -160,7 +160,7 @@ def _read(running: Import) -> Iterator[_Reading]:
                 message = f"Line {first} has “{external_id}” already. Keep one of the two."
                 errors.append(LineError(row.line, "external_id", message))
         if errors:
-            running.table.errors.extend(errors)
+            running.note(errors)
             continue
         yield _Reading(
             row.line,

@@ -36,10 +36,18 @@ class Import:
     at: datetime
     editor: User | None = None
     changes: list[Change] = field(default_factory=list)
+    noted: set[tuple[int, str]] = field(default_factory=set)
 
     def refuse(self, line: int, name: str, message: str) -> None:
-        """Note what is wrong on a line: it will not be saved."""
-        self.table.errors.append(LineError(line, name, message))
+        """Note what is wrong in a cell: its line will not be saved. What was noted there first stays alone."""
+        if (line, name) not in self.noted:
+            self.note([LineError(line, name, message)])
+
+    def note(self, errors: Iterable[LineError]) -> None:
+        """Note errors as they are."""
+        for error in errors:
+            self.noted.add((error.line, error.field))
+            self.table.errors.append(error)
 
     def good(self, rows: Iterable[Line]) -> list[Line]:
         """Leave out the lines that something is wrong with."""
@@ -62,7 +70,7 @@ class Import:
             try:
                 return save(wanted), len(wanted)
             except refused as error:
-                self.table.errors.extend(errors(error))
+                self.note(errors(error))
                 if len(self.good(wanted)) == len(wanted):
                     raise
 
@@ -78,21 +86,20 @@ class Import:
 def unique_rows(
     running: Import, read: Callable[[Row], tuple[dict[str, Any], list[LineError]]], *, key: str
 ) -> list[Line]:
-    """Read every row that can be read, with its line; each has a key of its own."""
+    """Read every row that has a key of its own, with its line; cells that can't be read are noted and left out."""
     lines: dict[str, int] = {}
     found: list[Line] = []
     for row in running.table.rows:
         values, errors = read(row)
-        running.table.errors.extend(errors)
+        running.note(errors)
         name = values.get(key)
         if name is None:
-            if not any(error.field == key for error in errors):
-                running.refuse(row.line, key, f"Give each row a value of its own in {key}.")
+            running.refuse(row.line, key, f"Give each row a value of its own in {key}.")
         elif name in lines:
             running.refuse(row.line, key, f"Line {lines[name]} has “{name}” already. Keep one of the two.")
         else:
             lines[name] = row.line
-        if name is not None and not errors:
+        if name is not None:
             found.append((row.line, values))
     return found
 

@@ -162,16 +162,17 @@ def _plain(number: Decimal) -> str:
 @contextmanager
 def _workbook(path: Path, *, formulas: bool = False) -> Iterator[openpyxl.Workbook]:
     _check_archive(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about parts that we don't look at
-            book = openpyxl.load_workbook(path, read_only=True, data_only=not formulas, keep_links=False)
-    except Exception as error:  # its readers raise whatever a damaged part leads to
-        raise _refused(error) from error
-    try:
-        yield book
-    finally:
-        book.close()
+    with path.open("rb") as file:  # by name it would have to end in .xlsx
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about parts that we don't look at
+                book = openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
+        except Exception as error:  # its readers raise whatever a damaged part leads to
+            raise _refused(error) from error
+        try:
+            yield book
+        finally:
+            book.close()
 
 
 def _refused(error: Exception) -> FileRefused:

@@ -97,6 +97,15 @@ MATRIX: Final = {
     "values_update": _OWN_FORM,
     "values_preview": {"POST": OWN},
     "metric_create": _FORM,
+    # imports: a CSM's own, everybody's for leaders
+    "import_list": _PAGE,
+    "import_create": _FORM,
+    "import_detail": {"GET": OWN},
+    "import_columns": _OWN_FORM,
+    "import_start": {"POST": OWN},
+    "import_cancel": {"POST": OWN},
+    "import_undo": _OWN_FORM,
+    "import_problems": {"GET": OWN},
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,

@@ -44,7 +44,7 @@ class Route:
         subject = self.pattern.removeprefix("api/").split("/")[0]
         rows = {
             "accounts": world.account.pk, "customers": world.account.pk, "objectives": world.shared.pk,
-            "metrics": world.metric.pk, "views": world.view.pk,
+            "metrics": world.metric.pk, "views": world.view.pk, "imports": world.batch.pk,
         }  # fmt: skip
         return "/" + re.sub(r"<\w+:\w+>", lambda _: str(rows[subject] if known else NOBODY), self.pattern)
 
