@@ -162,6 +162,11 @@ WHERE s.code IS NULL AND o.id = s.objective_id AND o.measured_at IS NULL AND s.v
   AND NOT EXISTS (SELECT FROM reading_resolved earlier WHERE earlier.objective_id = s.objective_id
     AND earlier.idx < s.idx AND earlier.code IS NULL AND earlier.value <> o.baseline)""",
 ]
+# Most batches say each thing once: the work for those that don't is left out.
+_HAS_REPEATS = """
+SELECT EXISTS (SELECT FROM reading_resolved WHERE code IS NULL
+  GROUP BY account_id, metric_id, objective_id, observed_at, source HAVING count(*) > 1)
+"""
 _CONTRADICTIONS = """
 UPDATE reading_resolved s SET field = 'value', code = 'contradiction:' || x.first
 FROM (
@@ -172,12 +177,13 @@ FROM (
 WHERE x.idx = s.idx AND x.value <> x.first_value
 """
 
+_BEFORE = """lag(s.value) OVER (
+    PARTITION BY s.account_id, s.metric_id, s.objective_id, s.observed_at, s.source ORDER BY s.idx)"""
+
 # Within one key (subject, observed_at, source) a row is new only if its value differs from the one before it.
 _INSERT = """
 WITH chained AS (
-  SELECT s.*, lag(s.value) OVER (
-    PARTITION BY s.account_id, s.metric_id, s.objective_id, s.observed_at, s.source ORDER BY s.idx) AS before
-  FROM reading_resolved s WHERE s.code IS NULL
+  SELECT s.*, {before} AS before FROM reading_resolved s WHERE s.code IS NULL
 ), compared AS (
   SELECT c.*, COALESCE(c.before, stored.value) AS standing
   FROM chained c LEFT JOIN LATERAL (
@@ -296,13 +302,16 @@ def record_staged(
         cursor.execute(_LOCK)
         for statement in _CHECK:
             cursor.execute(statement, {"editor": editor_id} if "%(" in statement else None)
-        if refuse_contradictions:
+        cursor.execute(_HAS_REPEATS)
+        has_repeats = cursor.fetchone()[0]
+        if has_repeats and refuse_contradictions:
             cursor.execute(_CONTRADICTIONS)
         errors = _errors(cursor)
         if errors and atomic:
             raise ReadingsRefused(errors)
         logged = {"kind": by.kind, "actor": by.id, "by": by.name, "request": audit.request_id()}
-        cursor.execute(_INSERT, {**logged, "origin": origin or origin_of(actor_kind=by.kind)})
+        insert = _INSERT.replace("{before}", _BEFORE if has_repeats else "NULL::numeric")
+        cursor.execute(insert, {**logged, "origin": origin or origin_of(actor_kind=by.kind)})
         created, unchanged, superseded, objectives, first_observed, accounts, readings = cursor.fetchone()
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)
