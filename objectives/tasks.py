@@ -91,6 +91,9 @@ def clean_up(**_future: object) -> None:
         return
     log.info("snapshots_archived", file=archive.file, snapshots=archive.snapshots)
     clean_up.apply_async()
+
+
+@shared_task(
     name="objectives.run_import",
     autoretry_for=(OperationalError, InterfaceError),
     retry_backoff=2,
