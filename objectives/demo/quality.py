@@ -55,11 +55,10 @@ def _collect() -> None:
 
 def _retrofit(accounts: list[Account]) -> None:
     """Let some accounts have gone live before their first baseline."""
-    live = [account for account in accounts if account.went_live_on is not None][-_RETROFITTED:]
-    for account in live:
-        first = Objective.objects.active().filter(account=account).aggregate(day=Min("started_on"))["day"]
-        if first is not None:
-            Account.objects.filter(pk=account.pk).update(went_live_on=first - timedelta(days=12))
+    active = Objective.objects.active().numeric().filter(account__in=accounts, account__went_live_on__isnull=False)
+    starts = active.values_list("account").annotate(first=Min("started_on")).order_by("-account")
+    for account_id, first in starts[:_RETROFITTED]:
+        Account.objects.filter(pk=account_id).update(went_live_on=first - timedelta(days=12))
 
 
 def _dispute(accounts: list[Account], *, at: datetime) -> None:

@@ -142,15 +142,11 @@ class _Lines:
         # What is wrong with quotation marks began where the row did.
         return LineError(started if isinstance(error, csv.Error) else max(self.number, started), "", _explain(error))
 
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._ahead if self._ahead is not None else self._read()
-        self._ahead = None
-        if not line:
-            raise StopIteration
-        return line
+    def __iter__(self) -> Iterator[str]:
+        if self._ahead:
+            yield self._ahead
+        while line := self._read():
+            yield line
 
     def _read(self) -> str:
         line = self._file.readline(LONGEST_LINE)
@@ -238,7 +234,7 @@ def _rows(source: Source, columns: list[str], table: Table, most: int | None) ->
         if found is None:
             return
         line, cells = found
-        if not any(cells) or not any(cell.strip() for cell in cells):
+        if not (cells and cells[0].strip()) and not any(cell.strip() for cell in cells):
             continue  # spreadsheets leave rows of nothing behind
         count += 1
         if most is not None and count > most:

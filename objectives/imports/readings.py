@@ -11,11 +11,12 @@ from django.db import connection
 from accounts.models import Account
 from objectives.imports import cells
 from objectives.imports.report import Import, Saved
-from objectives.imports.tables import BadCell, LineError, Row
+from objectives.imports.tables import BadCell, LineError
 from objectives.models import Confidence, Objective
 from objectives.moments import instant_of
 from objectives.services.batches import reading_changes
-from objectives.services.readings import ReadingsRefused, StagedRow, record_staged, staged_row
+from objectives.services.checks import SET_ASIDE
+from objectives.services.readings import StagedRow, record_staged, staged_row
 from objectives.weeks import local_day
 from valuerealization.common.api.values import ValueRefused
 
@@ -45,7 +46,9 @@ SYNONYMS: Final = {
 
 # Most numbers look like this, and PostgreSQL reads them as they are; the rest is read with care.
 _PLAIN_NUMBER: Final = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,6})?", re.ASCII)
-_REMEMBERED: Final = 50_000  # different cells of a column; the same customer, day and source come again and again
+_REMEMBERED: Final = 50_000  # different cells of a column
+_ALL_DIFFERENT: Final = ("value", "note", "external_id")
+_HIGH: Final = Confidence.HIGH.value
 
 # What the same file recorded earlier today for a row that says "today", or nothing: the newest such reading.
 _EARLIER: Final = """
@@ -71,34 +74,19 @@ WHERE r.value = w.value
 
 
 @dataclass(slots=True)
-class _Reading:
-    """A row that was read: instants are given, or follow from the day and the place."""
+class _Undated:
+    """A row whose instant follows from its day, if it has one, and the place."""
 
     line: int
-    customer: str | None
-    metric: str | None
-    objective: str | None
-    value: str | Any
-    observed: datetime | date | None
-    source: str
-    confidence: str
-    note: str
-    external_id: str
+    day: date | None
+    values: dict[str, Any]
 
     @property
-    def staged(self) -> StagedRow:
-        return staged_row(
-            index=self.line,
-            value=self.value,
-            customer_external_id=self.customer,
-            metric_key=self.metric,
-            objective_external_id=self.objective,
-            observed_at=self.observed,  # type: ignore[arg-type]
-            source=self.source,
-            confidence=self.confidence,
-            note=self.note,
-            external_id=self.external_id,
-        )
+    def place(self) -> tuple[str, str]:
+        """Name what tells the timezone."""
+        if self.values.get("objective"):
+            return "objective", self.values["objective"]
+        return "customer", self.values["customer"]
 
 
 def save(running: Import) -> Saved:
@@ -107,54 +95,70 @@ def save(running: Import) -> Saved:
     Shape:  a date alone is its local noon, or now if that is earlier; no date is now. A row of today whose value is
             already there is the same reading again.
     """
-    rows = list(_read(running))
-    _date(rows, running.at)
-    editor_id = None if running.editor is None else running.editor.pk
-    while True:
-        bad = {error.line for error in running.table.errors}
-        good = [row for row in rows if row.line not in bad] if bad else rows
-        try:
-            recorded = record_staged(
-                rows=(row.staged for row in good), by=running.by, at=running.at, atomic=True, editor_id=editor_id,
-                refuse_contradictions=True, may_hold=True,
-            )  # fmt: skip
-        except ReadingsRefused as error:
-            running.note(LineError(each.index, each.field, each.detail) for each in error.errors)
-            continue
-        running.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
-        return Saved(len(good), recorded.created, recorded.superseded, recorded.unchanged)
+    recorded = record_staged(
+        parts=_parts(running),
+        by=running.by,
+        at=running.at,
+        editor_id=None if running.editor is None else running.editor.pk,
+        refuse_contradictions=True,
+        may_hold=True,
+    )
+    # Held values wait for a person on their own page; they are no fault of the file.
+    bad = (each for each in recorded.errors if each.code not in SET_ASIDE)
+    running.note(LineError(each.index, each.field, each.detail) for each in bad)
+    running.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
+    good = recorded.created + recorded.superseded + recorded.unchanged
+    return Saved(good, recorded.created, recorded.superseded, recorded.unchanged)
 
 
-def _remembering(reader: cells.Reader) -> cells.Reader:
-    """Read a cell that was read before from memory."""
-    seen: dict[str, Any] = {}
+def _parts(running: Import) -> Iterator[Iterator[StagedRow]]:
+    """Give first the rows with an instant, as they are read, then those whose accounts had to be looked up."""
+    undated: list[_Undated] = []
+    yield _read(running, undated)
+    if undated:
+        yield _dated(undated, running.at)
 
-    def read(text: str) -> Any:
-        if (found := seen.get(text)) is None:
-            found = reader(text)
-            if len(seen) < _REMEMBERED:
-                seen[text] = found
+
+class _Memory(dict[str, Any]):
+    """What a column's cells were read as: the same customer, day and source come again and again."""
+
+    def __init__(self, reader: cells.Reader, *, is_kept: bool) -> None:
+        super().__init__()
+        self._reader, self._most = reader, _REMEMBERED if is_kept else 0
+
+    def __missing__(self, cell: str) -> Any:
+        if type(cell) is BadCell:
+            raise ValueRefused("bad_cell", cell.message)
+        text = cell.strip()
+        found = self._reader(text) if text else None
+        if len(self) < self._most:
+            self[cell] = found
         return found
-
-    return read
 
 
 def _number(text: str) -> Any:
     return text if _PLAIN_NUMBER.fullmatch(text) else cells.number(text)
 
 
-def _read(running: Import) -> Iterator[_Reading]:
-    readers = {name: _remembering(reader) for name, reader in COLUMNS.items()}
-    readers |= {"value": _number, "external_id": COLUMNS["external_id"], "note": COLUMNS["note"]}
+def _read(running: Import, undated: list[_Undated]) -> Iterator[StagedRow]:
+    readers = {name: _number if name == "value" else reader for name, reader in COLUMNS.items()}
+    memories = {name: _Memory(reader, is_kept=name not in _ALL_DIFFERENT) for name, reader in readers.items()}
     lines: dict[str, int] = {}
     for row in running.table.rows:
-        values, errors = _cells(row, readers)
-        known = {error.field for error in errors}
-        for name, message in _missing(values):
-            if not known & {name, "objective"}:
-                errors.append(LineError(row.line, name, message))
-                known.add(name)
-        if external_id := values.get("external_id"):
+        errors: list[LineError] = []
+        try:
+            values = {name: memories[name][cell] for name, cell in row.cells.items()}
+        except ValueRefused:
+            values, errors = cells.read_cells(row, COLUMNS)  # once more, in the words that all imports use
+        customer, metric, objective = values.get("customer"), values.get("metric"), values.get("objective")
+        value, external_id = values.get("value"), values.get("external_id")
+        if errors or value is None or (not (customer and metric) if objective is None else metric):
+            known = {error.field for error in errors}
+            for name, message in _missing(values):
+                if not known & {name, "objective"}:
+                    errors.append(LineError(row.line, name, message))
+                    known.add(name)
+        if external_id:
             first = lines.setdefault(external_id, row.line)
             if first != row.line:
                 message = f"Line {first} has “{external_id}” already. Keep one of the two."
@@ -162,35 +166,30 @@ def _read(running: Import) -> Iterator[_Reading]:
         if errors:
             running.note(errors)
             continue
-        yield _Reading(
-            row.line,
-            values.get("customer"),
-            values.get("metric"),
-            values.get("objective"),
-            values["value"],
-            values.get("observed_at"),
-            values.get("source") or "",
-            values.get("confidence") or Confidence.HIGH.value,
-            values.get("note") or "",
-            values.get("external_id") or "",
-        )
+        observed = values.get("observed_at")
+        if type(observed) is datetime:
+            yield _staged(row.line, values, observed)
+        else:
+            undated.append(_Undated(row.line, observed, values))
 
 
-def _cells(row: Row, readers: Mapping[str, cells.Reader]) -> tuple[dict[str, Any], list[LineError]]:
-    """Read a row's cells; what is wrong is read once more, in the words that all imports use."""
-    values: dict[str, Any] = {}
-    try:
-        for name, cell in row.cells.items():
-            if type(cell) is BadCell:
-                return cells.read_cells(row, COLUMNS)
-            text = cell.strip()
-            values[name] = readers[name](text) if text else None
-    except ValueRefused:
-        return cells.read_cells(row, COLUMNS)
-    return values, []
+def _staged(line: int, values: Mapping[str, Any], observed_at: datetime) -> StagedRow:
+    given = values.get
+    return staged_row(
+        index=line,
+        value=values["value"],
+        customer_external_id=given("customer"),
+        metric_key=given("metric"),
+        objective_external_id=given("objective"),
+        observed_at=observed_at,
+        source=given("source") or "",
+        confidence=given("confidence") or _HIGH,
+        note=given("note") or "",
+        external_id=given("external_id") or "",
+    )
 
 
-def _missing(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _missing(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Say what a row lacks."""
     if values.get("value") is None:
         yield "value", "Give the value that was measured."
@@ -203,61 +202,50 @@ def _missing(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, "Name customer and metric, or an objective."
 
 
-def _zones(readings: Iterable[_Reading]) -> dict[tuple[str, str], str]:
+def _zones(rows: Iterable[_Undated]) -> dict[tuple[str, str], str]:
     """Find the timezones of the customers and objectives that rows name; what there is none of is refused later."""
-    customers = {reading.customer for reading in readings if not reading.objective}
-    objectives = {reading.objective for reading in readings if reading.objective}
-    accounts = Account.objects.filter(external_id__in=customers - {None})
-    goals = Objective.objects.filter(external_id__in=objectives)
+    places = {row.place for row in rows}
+    accounts = Account.objects.filter(external_id__in=[name for kind, name in places if kind == "customer"])
+    goals = Objective.objects.filter(external_id__in=[name for kind, name in places if kind == "objective"])
     return {
         **{("customer", str(ref)): zone for ref, zone in accounts.values_list("external_id", "timezone")},
         **{("objective", str(ref)): zone for ref, zone in goals.values_list("external_id", "account__timezone")},
     }
 
 
-def _zone(reading: _Reading, zones: dict[tuple[str, str], str]) -> str:
-    if reading.objective:
-        return zones.get(("objective", reading.objective), "UTC")
-    return zones.get(("customer", reading.customer or ""), "UTC")
-
-
-def _date(rows: list[_Reading], at: datetime) -> None:
-    """Give every row its instant."""
-    pending = [row for row in rows if not isinstance(row.observed, datetime)]
-    zones = _zones(pending)
+def _dated(rows: list[_Undated], at: datetime) -> Iterator[StagedRow]:
+    """Give every row its instant, all questions first: they can't be asked while rows are staged."""
+    zones = _zones(rows)
     instants: dict[tuple[date | None, str], datetime] = {}
-    now: list[_Reading] = []
-    for row in pending:
-        key = (row.observed, _zone(row, zones))
+    observed: dict[int, datetime] = {}
+    for row in rows:
+        key = (row.day, zones.get(row.place, "UTC"))
         if (instant := instants.get(key)) is None:
-            instant = instants[key] = instant_of(day=row.observed, clock=None, timezone=key[1], at=at)
-        row.observed = instant
-        if instant == at:
-            now.append(row)
-    earlier = _repeated(now, zones, at)
-    for row in now:
-        row.observed = earlier.get(row.line, at)
+            instant = instants[key] = instant_of(day=row.day, clock=None, timezone=key[1], at=at)
+        observed[row.line] = instant
+    observed |= _repeated([row for row in rows if observed[row.line] == at], zones, at)
+    return (_staged(row.line, row.values, observed[row.line]) for row in rows)
 
 
-def _repeated(readings: list[_Reading], zones: dict[tuple[str, str], str], at: datetime) -> dict[int, datetime]:
+def _repeated(rows: list[_Undated], zones: Mapping[tuple[str, str], str], at: datetime) -> dict[int, datetime]:
     """Find, by line, when a row's value was already observed today: importing a file twice records nothing twice."""
-    if not readings:
+    if not rows:
         return {}
+    zone_of = {row.line: zones.get(row.place, "UTC") for row in rows}
     midnights = {
-        zone: instant_of(day=local_day(at, zone), clock=time(0), timezone=zone, at=at)
-        for zone in {_zone(reading, zones) for reading in readings}
+        zone: instant_of(day=local_day(at, zone), clock=time(0), timezone=zone, at=at) for zone in zone_of.values()
     }
     with connection.cursor() as cursor:
         cursor.execute(
             _EARLIER,
             {
-                "lines": [reading.line for reading in readings],
-                "customers": [reading.customer for reading in readings],
-                "metrics": [reading.metric for reading in readings],
-                "objectives": [reading.objective for reading in readings],
-                "values": [str(reading.value) for reading in readings],
-                "sources": [reading.source for reading in readings],
-                "since": [midnights[_zone(reading, zones)] for reading in readings],
+                "lines": [row.line for row in rows],
+                "customers": [row.values.get("customer") for row in rows],
+                "metrics": [row.values.get("metric") for row in rows],
+                "objectives": [row.values.get("objective") for row in rows],
+                "values": [str(row.values["value"]) for row in rows],
+                "sources": [row.values.get("source") or "" for row in rows],
+                "since": [midnights[zone_of[row.line]] for row in rows],
                 "at": at,
             },
         )

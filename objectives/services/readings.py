@@ -282,13 +282,13 @@ def record_readings(
     Raises: ReadingsRefused, with `atomic` and a bad row.
     """
     return record_staged(
-        rows=(_staged(row) for row in rows), by=by, at=at, atomic=atomic, origin=origin, may_hold=may_hold
+        parts=[(_staged(row) for row in rows)], by=by, at=at, atomic=atomic, origin=origin, may_hold=may_hold
     )
 
 
 def record_staged(
     *,
-    rows: Iterable[StagedRow],
+    parts: Iterable[Iterable[StagedRow]],
     by: Actor,
     at: datetime,
     atomic: bool = False,
@@ -299,16 +299,18 @@ def record_staged(
 ) -> RecordResult:
     """Record rows that were written out for staging, as `record_readings` does.
 
-    Shape: with `editor_id` only on accounts assigned to that person; with `refuse_contradictions` two values for one
+    Shape: a part is staged while it is read; only between two parts the database can be asked something. With
+           `editor_id` only on accounts assigned to that person; with `refuse_contradictions` two values for one
            subject, time and source are refused instead of the later one superseding the earlier.
     Raises: ReadingsRefused, with `atomic` and a bad row.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in _STAGING:
             cursor.execute(statement)
-        with cursor.copy(f"COPY reading_staging ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        for part in parts:
+            with cursor.copy(f"COPY reading_staging ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+                for row in part:
+                    copy.write_row(row)
         cursor.execute(_NAMED_BY)
         by_id, by_external_id = cursor.fetchone()
         joins = _BY_EITHER if by_id and by_external_id else _BY_ID if by_id else _BY_EXTERNAL_ID

@@ -29,6 +29,7 @@ from objectives.models import (
     WeekRollup,
 )
 from objectives.progress import display_pct
+from objectives.queries.quality import Kind, QualityFilter, figures, flagged
 from objectives.services.restatements import verify
 from objectives.services.snapshots import take_due
 from objectives.services.standings import follow_readings, refresh_standings
@@ -262,6 +263,12 @@ class TestDayOfTheDesign:
         assert "nothing changed" in output.getvalue()
         assert [model._default_manager.count() for model in counted] == before
         assert plan(TUESDAY) == plan(TUESDAY)
+
+    def test_data_quality_has_something_to_show(self) -> None:
+        found = figures(QualityFilter(), at=TUESDAY)
+        assert all(found.flags.values())
+        assert all(found.grades.values())
+        assert not flagged(Kind.RETROFITTED, QualityFilter(search="Brightwater"), at=TUESDAY).exists()
 
     def test_what_was_written_equals_what_the_services_compute(self) -> None:
         facts = ("pk", "current", "reading", "measured_at", "last_progress_at")
