@@ -45,3 +45,8 @@ def check_is_admin(user: User) -> None:
     """Raise PermissionDenied unless the person is an administrator."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
+
+
+def can_see_operations(user: User) -> bool:
+    """Leaders and administrators see how the product's own work goes, and try again what failed."""
+    return user.is_authenticated and user.is_active and user.is_leader

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from objectives.views import metrics, objectives, value_card, values
+from objectives.views import metrics, objectives, operations, value_card, values
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -17,5 +17,7 @@ urlpatterns = [
     path("objectives/<int:pk>/archive/", objectives.archive, name="objective_archive"),
     path("objectives/<int:pk>/restore/", objectives.restore, name="objective_restore"),
     path("objectives/<int:pk>/history/", objectives.history, name="objective_history"),
+    path("operations/", operations.show, name="operations"),
+    path("operations/accounts/<int:pk>/retry/", operations.retry, name="operations_retry"),
     path("metrics/new/", metrics.create, name="metric_create"),
 ]

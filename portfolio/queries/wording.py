@@ -37,6 +37,9 @@ _VERBS: Final = {
     "objective.restored": "restored the objective",
     "readings.recorded": "recorded",
     "snapshots.restated": "rebuilt past weeks",
+    "snapshots.retried": "tried the snapshot again",
+    "snapshots.archived": "archived old snapshots",
+    "snapshots.restored": "brought archived snapshots back",
 }
 _LABELS: Final = {
     "arr": "ARR",

@@ -90,7 +90,7 @@ def account_activity(request: HtmxRequest, pk: int) -> HttpResponse:
 
 
 def _account(pk: int) -> Account:
-    return get_object_or_404(Account.objects.select_related("owner"), pk=pk)
+    return get_object_or_404(Account.objects.select_related("owner", "standing"), pk=pk)
 
 
 def _head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:
