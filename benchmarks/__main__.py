@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [snapshot] [pages]`, on servers of their own in a temporary directory."""
+"""Run the benchmarks: `python -m benchmarks [snapshot] [pages] [lists]`, on servers of their own."""
 
 import importlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from valuerealization.embedded import Postgres, Valkey, hold_servers
 
-ALL = ("snapshot", "pages")
+ALL = ("snapshot", "pages", "lists")
 
 
 def main() -> int:

@@ -140,7 +140,7 @@ def _parts() -> tuple[Part, ...]:
 def _worker(last_tick: datetime | None, at: datetime) -> Part:
     """A worker is there if it has ended a tick lately; nothing else tells that one not only listens but works."""
     if last_tick is None:
-        return Part("Worker", is_well=False, note="has not ended a tick yet")
+        return Part("Worker", is_well=True, note="waits for its first tick")
     if at - last_tick > SILENT_AFTER:
         return Part("Worker", is_well=False, note="has not ended a tick lately")
     return Part("Worker", is_well=True, note="")
@@ -156,8 +156,13 @@ def _schedules(at: datetime) -> tuple[Schedule, ...]:
 def _next(entry: PeriodicTask | None, at: datetime) -> datetime | None:
     if entry is None or not entry.enabled:
         return None
-    remaining: timedelta = entry.schedule.remaining_estimate(entry.last_run_at or at)
-    return (at + max(remaining, timedelta(0))).replace(second=0, microsecond=0)
+    last: datetime = entry.last_run_at or at
+    if entry.interval_id is not None:
+        following: datetime = last + entry.schedule.run_every
+        return following
+    # Told as a span from a clock of its own, a moment after `at`: the minute that is meant is the nearest.
+    nearest: datetime = at + max(entry.schedule.remaining_estimate(last), timedelta(0)) + timedelta(seconds=30)
+    return nearest.replace(second=0, microsecond=0)
 
 
 def _failures() -> tuple[Failure, ...]:
