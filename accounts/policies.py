@@ -89,3 +89,8 @@ def check_can_work_on_task(user: User, task: Task) -> None:
     """Raise PermissionDenied unless the person may tick, put off and comment on the task."""
     if not can_work_on_task(user, task):
         check_can_edit_account(user, task.account)
+
+
+def can_see_operations(user: User) -> bool:
+    """Leaders and administrators see how the product's own work goes, and try again what failed."""
+    return user.is_authenticated and user.is_active and user.is_leader

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from valuerealization.embedded import Postgres, Valkey, hold_servers
 
-ALL = ("snapshot", "pages", "imports")
+ALL = ("snapshot", "pages", "lists", "imports")
 
 
 def main() -> int:

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from objectives.views import attributes, imports, metrics, objectives, quality, segments, value_card, values
+from objectives.views import (
+    attributes,
+    imports,
+    metrics,
+    objectives,
+    operations,
+    quality,
+    segments,
+    value_card,
+    values,
+)
 
 urlpatterns = [
     path("accounts/<int:pk>/value-card/", value_card.show_card, name="value_card"),
@@ -31,6 +41,8 @@ urlpatterns = [
     path("imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
     path("imports/<int:pk>/undo/", imports.undo, name="import_undo"),
     path("imports/<int:pk>/problems.csv", imports.failed_rows, name="import_problems"),
+    path("operations/", operations.show, name="operations"),
+    path("operations/accounts/<int:pk>/retry/", operations.retry, name="operations_retry"),
     path("metrics/new/", metrics.create, name="metric_create"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_create, name="attribute_create"),

@@ -9,6 +9,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from valuerealization.common.metrics import CACHE
+
 logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -26,7 +28,10 @@ class ForgivingRedisCache(RedisCache):
         return self._forgive(lambda: super(ForgivingRedisCache, self).add(key, value, *args, **kwargs), True)
 
     def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
-        return self._forgive(lambda: super(ForgivingRedisCache, self).get(key, default, version), default)
+        missing = object()
+        found = self._forgive(lambda: super(ForgivingRedisCache, self).get(key, missing, version), missing)
+        CACHE.labels("miss" if found is missing else "hit").inc()
+        return default if found is missing else found
 
     def set(self, key: Any, value: Any, *args: Any, **kwargs: Any) -> None:
         self._forgive(lambda: super(ForgivingRedisCache, self).set(key, value, *args, **kwargs), None)
@@ -63,5 +68,6 @@ class ForgivingRedisCache(RedisCache):
         try:
             return ask()
         except RedisError as error:
+            CACHE.labels("away").inc()
             logger.warning("cache_away", error=str(error))
             return otherwise

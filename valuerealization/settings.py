@@ -41,6 +41,7 @@ VR_RETENTION_YEARS = int(env("VR_RETENTION_YEARS", "7"))  # snapshots in the liv
 if not 1 <= VR_RETENTION_YEARS <= 100:
     raise ImproperlyConfigured("VR_RETENTION_YEARS is a number of years, 1 or more.")
 VR_ARCHIVE_DIR = Path(env("VR_ARCHIVE_DIR", str(VAR_DIR / "archive"))).absolute()
+METRICS_TOKEN = env("VR_METRICS_TOKEN")  # without one, /metrics answers this machine alone
 VR_DEMO = env_flag("VR_DEMO", default=EMBEDDED)  # load the demo portfolio into an empty embedded database
 VR_IMPORT_MAX_BYTES = int(env("VR_IMPORT_MAX_MB", "64")) * 1024 * 1024  # of one uploaded file
 VR_ATTACHMENT_MAX_BYTES = int(float(env("VR_ATTACHMENT_MAX_MB", "10")) * 2**20)  # see common/uploads.py
@@ -123,6 +124,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "valuerealization.common.logging.RequestId",
+    "valuerealization.common.metrics.MeasureRequests",
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -346,7 +348,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come by plain http
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # probes come by plain http
 SECURE_HSTS_SECONDS = int(env("VR_HSTS_SECONDS", "31536000")) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -131,6 +132,7 @@ class Supervisor:
             "VR_LOG_COLOUR": "1" if self.colour else "0",
             "CELERY_SKIP_CHECKS": "1",  # setup has made them
         }
+        self._count_together()
         self._selector = selectors.DefaultSelector()
         self._pipe, writer = os.pipe()
         for end in (self._pipe, writer):
@@ -140,6 +142,16 @@ class Supervisor:
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, self._stop)
         signal.signal(signal.SIGCHLD, lambda _signum, _frame: None)
+
+    def _count_together(self) -> None:
+        """Give the processes a directory, empty at first, to count requests and statements into."""
+        if self.environment.get("PROMETHEUS_MULTIPROC_DIR"):
+            return
+        directory = Path(self.environment.get("VAR_DIR") or PROJECT / "var").absolute() / "metrics"
+        shutil.rmtree(directory, ignore_errors=True)
+        with contextlib.suppress(OSError):  # whoever can't write there is told so by what starts next
+            directory.mkdir(parents=True)
+            self.environment["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
 
     def _stop(self, signum: int, _frame: object) -> None:
         self.told_to_stop = self.told_to_stop or signal.Signals(signum).name

@@ -1,5 +1,6 @@
 """Weekly snapshots, what replaced them, and the weekly rollup of the portfolio."""
 
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -164,3 +165,8 @@ class TickRun(models.Model):
 
     def __str__(self) -> str:
         return f"Tick at {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def late(self) -> timedelta | None:
+        """Give the longest time from a boundary to its snapshot."""
+        return None if self.late_seconds is None else timedelta(seconds=self.late_seconds)

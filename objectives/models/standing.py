@@ -1,5 +1,6 @@
 """Where each account stands now: one row per account, kept by writes and by the five-minute sweep."""
 
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
@@ -15,6 +16,10 @@ class StandingQuerySet(models.QuerySet["Standing"]):
     def active(self) -> Self:
         """Leave archived accounts out."""
         return self.filter(is_archived=False)
+
+    def due(self, at: datetime) -> Self:
+        """Keep the accounts whose next snapshot is due: a minute after its boundary, so that all before it is there."""
+        return self.active().filter(next_boundary_at__lte=at - timedelta(minutes=1))
 
 
 class Standing(models.Model):

@@ -86,7 +86,8 @@ class Course:
 class ValueCard:
     """What an account gained, as of now.
 
-    Shape:  `score` None without a measured objective; `version` changes with everything that the card shows.
+    Shape:  `score` None without a measured objective; `failure` says why the last snapshot could not be taken;
+            `version` changes with everything that the card shows.
     """
 
     account_id: int
@@ -103,6 +104,7 @@ class ValueCard:
     manual: int
     verified: Decimal | None = None
     verified_count: int = 0
+    failure: str = ""
     version: str = ""
 
     @property
@@ -155,6 +157,7 @@ class ValueCard:
 def value_card(*, account: Account, at: datetime) -> ValueCard:
     """Compute the value card of an account: two queries, whatever the number of objectives.
 
+    Shape:  the account came with its standing, or it takes a third.
     Source: docs/formulas.md#mean, docs/formulas.md#status
     """
     objectives = active_objectives(account)
@@ -176,8 +179,17 @@ def value_card(*, account: Account, at: datetime) -> ValueCard:
         manual=len(objectives) - len(counted),
         verified=verified_mean((each.weight, each.completion, each.grade) for each in counted),
         verified_count=sum(each.grade == Grade.VERIFIED for each in counted),
+        failure=snapshot_failure(account, today=today),
     )
     return replace(card, version=hashlib.sha256(repr(card).encode()).hexdigest()[:16])
+
+
+def snapshot_failure(account: Account, *, today: date) -> str:
+    """Say which snapshot could not be taken, and why; nothing when none failed."""
+    standing = account.standing
+    if standing.failed_at is None or standing.is_archived:
+        return ""
+    return f"This account’s snapshot of {format_day(standing.next_week, today)} failed: {standing.failure}"
 
 
 def objective_row(objective: Objective, *, account: Account, today: date) -> ObjectiveRow:

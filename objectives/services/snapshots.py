@@ -10,8 +10,11 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, OperationalError, connection, transaction
 
+from accounts.models import Account
 from objectives.asof import ACCOUNTS, OBJECTIVES, PROGRESS, SERIES
-from objectives.models import TickRun
+from objectives.models import Standing, TickRun
+from valuerealization.common import audit
+from valuerealization.common.audit import Actor
 
 log = structlog.get_logger(__name__)
 
@@ -216,6 +219,21 @@ def take_due(*, at: datetime, account_id: int | None = None) -> Taken:
         elif chunk.first <= account_id <= chunk.last:
             total += take_chunk(first=account_id, last=account_id, at=at)
     return total
+
+
+def try_again(*, account: Account, by: Actor, at: datetime) -> Taken:
+    """Take the due snapshots of one account now, without waiting for the next tick.
+
+    Raises: ClockHeld.
+    """
+    check_clock(at=at)
+    failure = Standing.objects.values_list("failure", flat=True).get(account=account)
+    taken = take_chunk(first=account.pk, last=account.pk, at=at)
+    audit.record(
+        by=by, action="snapshots.retried", subject=account, account_id=account.pk,
+        details={"failure": failure, "taken": taken.stored, "failed": taken.failed},
+    )  # fmt: skip
+    return taken
 
 
 def forget_runs(*, before: datetime) -> int:

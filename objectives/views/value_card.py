@@ -169,7 +169,7 @@ def _affix(objective: Objective) -> str:
 
 
 def _account(pk: int) -> Account:
-    return get_object_or_404(Account.objects.select_related("owner"), pk=pk)
+    return get_object_or_404(Account.objects.select_related("owner", "standing"), pk=pk)
 
 
 def _page_of(request: HtmxRequest, account: Account) -> str:

@@ -46,6 +46,9 @@ _VERBS: Final = {
     "readings.recorded": "recorded",
     "snapshots.restated": "rebuilt past weeks",
     **work.VERBS,
+    "snapshots.retried": "tried the snapshot again",
+    "snapshots.archived": "archived old snapshots",
+    "snapshots.restored": "brought archived snapshots back",
 }
 _PEOPLE: Final = (Contact._meta.label_lower, TeamMember._meta.label_lower)
 _LABELS: Final = {

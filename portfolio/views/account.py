@@ -117,7 +117,7 @@ def find_account(pk: int) -> Account:
 
     Raises: Http404.
     """
-    return get_object_or_404(Account.objects.select_related("owner"), pk=pk)
+    return get_object_or_404(Account.objects.select_related("owner", "standing"), pk=pk)
 
 
 def head(request: HtmxRequest, *, account: Account, at: datetime, tab: str) -> dict[str, Any]:

@@ -47,6 +47,7 @@ MATRIX: Final = {
     # the process
     "healthz": _OPEN,
     "readyz": _OPEN,
+    "metrics": _OPEN,  # to this machine, where the test is
     # signing in
     "account_login": _OPEN_FORM,
     "account_logout": _OPEN_FORM,
@@ -143,6 +144,8 @@ MATRIX: Final = {
     # portfolio
     "portfolio": _PAGE,
     "portfolio_explain": _PAGE,
+    "operations": {"GET": LEADERS},
+    "operations_retry": {"POST": LEADERS},
     "audit_log": {"GET": LEADERS},
     "audit_export": {"GET": LEADERS},
     "search": _PAGE,

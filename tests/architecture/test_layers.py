@@ -96,8 +96,8 @@ def test_only_entry_points_read_the_clock() -> None:
     """Everything below is told the instant: `at=`, `on=`."""
     entry = re.compile(
         r"(accounts|objectives|portfolio|portal)/((views|api|admin)(/\w+)?\.py|tasks\.py|management/.*)"
-        r"|valuerealization/(supervisor|embedded/\w+)\.py"
-        r"|valuerealization/common/((api|admin)/\w+\.py|tasks\.py|management/.*)"
+        r"|valuerealization/(metrics|supervisor|embedded/\w+)\.py"
+        r"|valuerealization/common/((api|admin)/\w+\.py|metrics\.py|tasks\.py|management/.*)"
     )
     readers = {
         name(path)

@@ -242,6 +242,7 @@ def test_twenty_objectives_and_a_year_of_history_take_two_queries(csm: User, dja
         for week in range(1, 53, 4):
             record(objective, number + week, at=start + timedelta(weeks=week))
     assert take_weeks(until=NOW) >= 52
+    account = Account.objects.select_related("standing").get(pk=account.pk)  # as the pages read it
     with django_assert_num_queries(2):
         card = value_card(account=account, at=NOW)
     assert (len(card.rows), len(card.first), len(card.rest)) == (20, 5, 15)

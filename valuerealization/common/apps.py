@@ -12,11 +12,13 @@ class CommonConfig(AppConfig):
     verbose_name = "System"
 
     def ready(self) -> None:
-        """Watch the role that the product connects as."""
+        """Watch the role that the product connects as, and how long its statements take."""
         from valuerealization.common.checks import check_application_role, refuse_dangerous_role
+        from valuerealization.common.metrics import measure_statements
 
         checks.register(check_application_role, checks.Tags.database)
         connection_created.connect(refuse_dangerous_role, dispatch_uid="common.refuse_dangerous_role")
+        connection_created.connect(measure_statements, dispatch_uid="common.measure_statements")
 
 
 class ProductAdminConfig(admin_apps.AdminConfig):

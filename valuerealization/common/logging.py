@@ -33,7 +33,7 @@ class RequestId:
 class QuietProbes(logging.Filter):
     """Leave out requests for health checks; those log a change of health themselves."""
 
-    PATHS = frozenset({"/healthz", "/readyz"})
+    PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the line is worth keeping."""

@@ -12,6 +12,10 @@ from objectives.demo.bulk import load_many
 from objectives.demo.load import AlreadyLoaded, NotEmpty, load
 from objectives.demo.world import CUSTOMERS, PASSWORD, TEAM
 
+MANY = 1_000
+MANY_WEEKS = 8  # enough for a trend and a 4-week change
+FEW_WEEKS = 2
+
 
 class Command(BaseCommand):
     help = "Load the demo portfolio into an empty database: 52 invented accounts with a year of weekly history."
@@ -23,13 +27,19 @@ class Command(BaseCommand):
             default=len(CUSTOMERS),
             help=f"how many; a number other than {len(CUSTOMERS)} loads generated accounts of five objectives",
         )
-        parser.add_argument("--weeks", type=int, default=2, help="weeks of history of generated accounts (default 2)")
+        parser.add_argument(
+            "--weeks",
+            type=int,
+            help=f"weeks of history of generated accounts (2, or {MANY_WEEKS} above {MANY:,} accounts)",
+        )
         parser.add_argument(
             "--force", action="store_true", help="load into a database that is not the embedded one; nobody can sign in"
         )
 
-    def handle(self, *, accounts: int, weeks: int, force: bool, **_options: Any) -> None:
+    def handle(self, *, accounts: int, weeks: int | None, force: bool, **_options: Any) -> None:
         """Load, unless there is something already."""
+        if weeks is None:
+            weeks = MANY_WEEKS if accounts > MANY else FEW_WEEKS
         if accounts < 1 or not 1 <= weeks <= 260:
             raise CommandError("--accounts is 1 or more, --weeks from 1 to 260.")
         if not settings.EMBEDDED and not force:
