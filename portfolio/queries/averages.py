@@ -39,6 +39,7 @@ class WeeklyAverages:
 
     Shape:  `newest` is the newest week of which there is any snapshot; `waiting` the accounts that still lack theirs,
             in which case the week is left out of `complete`. `next_week` is the first one to come while there is none.
+            `accounts` counts the portfolio of today, whatever is filtered, `numeric` those with numeric objectives.
     """
 
     complete: tuple[WeekAverage, ...]
@@ -46,6 +47,8 @@ class WeeklyAverages:
     taken: int
     waiting: int
     next_week: date | None
+    accounts: int = 0
+    numeric: int = 0
 
     @property
     def is_in_progress(self) -> bool:
@@ -123,10 +126,12 @@ def weekly_averages(*, today: date, count: int = max(PERIODS.values())) -> Weekl
     taken = list(WeekRollup.objects.order_by("-week")[: count + 1])
     newest = taken[0].week if taken else None
     until = datetime.combine((newest or today + weeks.WEEK) + _EVERYWHERE, time.min, tzinfo=UTC)
-    found = (
-        Standing.objects.active()
-        .filter(failed_at=None, next_boundary_at__lt=until)
-        .aggregate(count=Count("pk", filter=Q(next_week__lte=newest or date.min)), first=Min("next_week"))
+    due = Q(failed_at=None, next_boundary_at__lt=until)
+    found = Standing.objects.active().aggregate(
+        count=Count("pk", filter=due & Q(next_week__lte=newest or date.min)),
+        first=Min("next_week", filter=due),
+        accounts=Count("pk"),
+        numeric=Count("pk", filter=Q(objectives_total__gt=0)),
     )
     complete = [each for each in taken if not found["count"] or each.week < found["first"]]
     return WeeklyAverages(
@@ -137,6 +142,8 @@ def weekly_averages(*, today: date, count: int = max(PERIODS.values())) -> Weekl
         taken=taken[0].accounts if taken else 0,
         waiting=found["count"],
         next_week=found["first"],
+        accounts=found["accounts"],
+        numeric=found["numeric"],
     )
 
 

@@ -19,13 +19,15 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Floor
 from django.http import StreamingHttpResponse
 
+from accounts.models import AttributeType
 from accounts.stages import Stage, contract_age
 from objectives.queries.lists import NO_RENEWAL, AccountFilter, ordering, standings
 from objectives.queries.trend import DEFAULT_MONTHS
-from portfolio.queries.columns import SCORE, Key, annotations
+from portfolio.queries.columns import SCORE, Key, ListColumn, annotations
 from portfolio.queries.rows import CHANGE_WEEKS
 from valuerealization.common.exports import Column, PlainNumber, csv_response
 
@@ -48,6 +50,7 @@ _FIELDS: Final = {
     Key.GOALS_MET: ("goals_met_share",),
     Key.DAYS: ("days_without_progress",),
     Key.OWNER: ("owner", "owner_name"),
+    Key.TEAM: ("team",),
     Key.SEGMENT: ("segment",),
     Key.INDUSTRY: ("industry",),
     Key.STAGE: ("stage",),
@@ -64,13 +67,13 @@ def accounts_csv(
     bom: bool,
     at: datetime | None = None,
     live: bool = False,
-    columns: Sequence[str] = (),
+    columns: Sequence[ListColumn] = (),
     months: int = DEFAULT_MONTHS,
     name: str = "portfolio",
 ) -> StreamingHttpResponse:
     """Stream the accounts that a filter lets through, with the headings that the API gives these fields.
 
-    Shape:  `columns` are the keys of those chosen, which the file then has, after who the account is; without a choice
+    Shape:  `columns` are those chosen, which the file then has, after who the account is; without a choice
             the standard fields. A sparkline has no field. `bom` for people, whose spreadsheet needs it; programs go
             without. `live_until` is set while an account stands with its live score, else `snapshot_week` says which
             snapshot is shown; a `live` list has neither, but needs `at`.
@@ -87,7 +90,8 @@ def accounts_csv(
     )
     fields = _live_fields(at) if live else _shown_fields()
     fields |= _common_fields(live=live, on=on)
-    asked = dict.fromkeys(field for key in columns for field in _FIELDS[Key(key)]) if columns else STANDARD
+    fields |= {field.heading: field for field in (_attribute(column) for column in columns if column.attribute)}
+    asked = dict.fromkeys(name for column in columns for name in _names(column)) if columns else STANDARD
     last = () if live else ("snapshot_week", "live_until")
     picked = [fields[each] for each in ("id", "external_id", "name", *asked, *last)]
     return csv_response(rows, picked, filename=f"{name}-{on:%Y-%m-%d}.csv", bom=bom)
@@ -152,10 +156,24 @@ def _common_fields(*, live: bool, on: date) -> dict[str, Column]:
         Column("value_before_week", F("before_week")),
         Column("owner", F("owner__email"), is_text=True),
         Column("owner_name", F("owner__name"), is_text=True),
+        Column("team", F("team"), is_text=True),
         Column("arr", F("arr")),
         Column("currency", F("currency")),
         Column("renewal_on", _when(Q(renewal_key__lt=NO_RENEWAL), F("renewal_key"), DateField())),
     )
+
+
+def _names(column: ListColumn) -> tuple[str, ...]:
+    return (f"attributes.{column.attribute.key}",) if column.attribute else _FIELDS[Key(column.key)]
+
+
+def _attribute(column: ListColumn) -> Column:
+    """Write a custom attribute: a number plain, anything else as it is kept, days as ISO 8601 has them."""
+    assert column.attribute is not None  # noqa: S101 - asked of columns of attributes alone
+    heading = f"attributes.{column.attribute.key}"
+    if column.attribute.type == AttributeType.NUMBER:
+        return Column(heading, PlainNumber(F(f"number_{column.attribute.key}")))
+    return Column(heading, KeyTextTransform(column.attribute.key, "account__attributes"), is_text=True)
 
 
 def _named(*columns: Column) -> dict[str, Column]:

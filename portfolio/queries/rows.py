@@ -1,24 +1,28 @@
 """One page of a list of accounts, live or as of the last snapshot, with what its columns show."""
 
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from accounts.models import Account, User
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import DateField, ExpressionWrapper, IntegerField, OuterRef, Value
+
+from accounts.attributes import show_value
+from accounts.models import Account, AttributeType, User
 from accounts.stages import Stage, stage_of
 from objectives import weeks
 from objectives.models import Snapshot, Standing
 from objectives.queries.lists import AccountFilter, ordering, standings
 from objectives.queries.trend import DEFAULT_MONTHS
 from objectives.status import Status, StatusReason, is_new, reason
-from portfolio.queries.columns import annotations
+from portfolio.queries.choices import AttributeChoice
+from portfolio.queries.columns import ListColumn, annotations
 from valuerealization.common import keyset
 from valuerealization.common.charts import Sparkline, sparkline
 from valuerealization.common.numbers import WIDE
-from valuerealization.common.units import format_day, format_in_days, format_pct, is_soon, points_between
+from valuerealization.common.units import format_day, format_in_days, format_pct, format_value, is_soon, points_between
 
 PAGE_SIZE: Final = 25
 SPARK_WEEKS: Final = 26
@@ -46,7 +50,7 @@ class Row:
 
     Shape:  live, or from its last snapshot; until the first scored one live there too, and then `live_until` names the
             Sunday of the next. `value`, `status` None without a score; `change` None without a snapshot four weeks
-            before the last. `before` only where its column is shown.
+            before the last. `before`, `team` and `attributes`, by the keys of their columns, only where they are shown.
     Units:  value, outcomes and verified in percent, change in points as shown, days whole.
     """
 
@@ -66,6 +70,8 @@ class Row:
     goals_met: int
     goals: int
     manual: int
+    team: str
+    attributes: Mapping[str, str]
     stage: Stage
     renewal: str
     renewal_in: str
@@ -99,25 +105,24 @@ def page(
     at: datetime,
     on: date,
     live: bool = False,
-    columns: Collection[str] = (),
+    columns: Collection[ListColumn] = (),
     months: int = DEFAULT_MONTHS,
     only: int | None = None,
     size: int = PAGE_SIZE,
 ) -> Page:
-    """Read one page of a list of accounts: three queries, whatever its size and its columns.
+    """Read one page of a list of accounts: two queries, whatever its size and its columns.
 
-    Units:  `columns` are keys of `portfolio.queries.columns`; `months` is the period of before and now; `only` is the
+    Units:  `months` is the period of before and now; `only` is the
             id of a single account.
     Raises: keyset.InvalidCursor; KeyError for an unknown order or period.
     """
     rows = standings(wanted, live=live, on=on).select_related("account", "owner")
-    rows = rows.annotate(**annotations(columns, live=live, months=months))
+    rows = rows.annotate(**_half_a_year(), **annotations(columns, live=live, months=months))
     if only is not None:
         rows = rows.filter(account=only)
     found = keyset.page(rows, ordering(order, live=live), cursor, size=size)
-    taken = _snapshots(found.rows)
     return Page(
-        rows=tuple(_row(standing, taken[standing.account_id], at=at, live=live) for standing in found.rows),
+        rows=tuple(_row(standing, columns, at=at, live=live) for standing in found.rows),
         next_cursor=found.next_cursor,
         previous_cursor=found.previous_cursor,
     )
@@ -128,21 +133,20 @@ def matched(wanted: AccountFilter, *, live: bool, on: date) -> int:
     return standings(wanted, live=live, on=on).count()
 
 
-def _snapshots(standings_of_page: Sequence[Standing]) -> dict[int, dict[date, Snapshot]]:
-    """Read what the sparklines need, by account and week."""
-    last_weeks = [each.snapshot_week for each in standings_of_page if each.snapshot_week]
-    found: dict[int, dict[date, Snapshot]] = defaultdict(dict)
-    since = min(last_weeks, default=date.max - SPARK_WEEKS * weeks.WEEK) - (SPARK_WEEKS - 1) * weeks.WEEK
-    accounts = [each.account_id for each in standings_of_page if each.snapshot_week]
-    for snapshot in Snapshot.objects.filter(account__in=accounts, week__gte=since).only(
-        "account", "week", "value_delivered"
-    ):
-        found[snapshot.account_id][snapshot.week] = snapshot
-    return found
+def _half_a_year() -> dict[str, ArraySubquery]:
+    """Read what sparklines and changes need with the rows themselves: the snapshots' weeks, and their scores."""
+    days = Value(7 * (SPARK_WEEKS - 1), output_field=IntegerField())
+    since = ExpressionWrapper(OuterRef("snapshot_week") - days, output_field=DateField())
+    found = Snapshot.objects.filter(account=OuterRef("account"), week__gte=since).order_by("week")
+    return {
+        "spark_weeks": ArraySubquery(found.values("week")),
+        "spark_values": ArraySubquery(found.values("value_delivered")),
+    }
 
 
-def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live: bool) -> Row:
-    account = standing.account
+def _row(standing: Any, columns: Collection[ListColumn], *, at: datetime, live: bool) -> Row:
+    account: Account = standing.account
+    taken: dict[date, Decimal | None] = dict(zip(standing.spark_weeks, standing.spark_values, strict=True))
     today = weeks.local_day(at, account.timezone)
     is_live = live or not standing.is_scored
     goals = standing.objectives_total if live else standing.shown_total
@@ -168,6 +172,10 @@ def _row(standing: Standing, taken: dict[date, Snapshot], *, at: datetime, live:
         goals_met=met,
         goals=goals,
         manual=standing.objectives_manual,
+        team=getattr(standing, "team", None) or "",
+        attributes={
+            column.key: _attribute(column.attribute, standing, today=today) for column in columns if column.attribute
+        },
         stage=stage_of(contract_signed_on=account.contract_signed_on, on=today),
         renewal=format_day(account.renewal_on, today, with_year=True) if account.renewal_on else "",
         renewal_in=format_in_days(account.renewal_on, today) if account.renewal_on else "",
@@ -219,20 +227,30 @@ def _live_until(standing: Standing, *, today: date) -> str:
     return format_day(standing.next_week, today, weekday="long")
 
 
-def _spark(standing: Standing, taken: dict[date, Snapshot]) -> Sparkline | None:
+def _spark(standing: Standing, taken: Mapping[date, Decimal | None]) -> Sparkline | None:
     last = standing.snapshot_week
     if last is None:
         return None
     span = weeks.sundays(last - (SPARK_WEEKS - 1) * weeks.WEEK, last)
-    return sparkline([taken[week].value_delivered if week in taken else None for week in span])
+    return sparkline([taken.get(week) for week in span])
 
 
-def _change(standing: Standing, taken: dict[date, Snapshot], *, value: Decimal | None) -> int | None:
+def _change(standing: Standing, taken: Mapping[date, Decimal | None], *, value: Decimal | None) -> int | None:
     last = standing.snapshot_week
     if not standing.is_scored or last is None:
         return None
-    before = taken.get(last - CHANGE_WEEKS * weeks.WEEK)
-    return points_between(before.value_delivered, value) if before else None
+    return points_between(taken.get(last - CHANGE_WEEKS * weeks.WEEK), value)
+
+
+def _attribute(attribute: AttributeChoice, standing: Any, *, today: date) -> str:
+    """Write the value of a custom attribute; nothing without one."""
+    if attribute.type == AttributeType.NUMBER:
+        number = getattr(standing, f"number_{attribute.key}")
+        return "" if number is None else format_value(number, unit="")
+    value = standing.account.attributes.get(attribute.key)
+    if attribute.type == AttributeType.DATE and value:
+        return format_day(date.fromisoformat(value), today, with_year=True)
+    return show_value(value)
 
 
 def _before(standing: Any, *, value: Decimal | None, today: date) -> Before | None:

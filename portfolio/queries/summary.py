@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from django.db.models import Count, DecimalField, F, Q, Sum
 
-from objectives.models import Standing
 from objectives.progress import GoalsMet
 from objectives.queries.lists import NONE, AccountFilter, standings
 from objectives.status import STATUS_ORDER, Status, rank_of
@@ -191,14 +190,6 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """The portfolio as a whole, whatever is filtered."""
-
-    accounts: int
-    numeric: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Group:
     """Sums over the accounts with the same status, status before, and currency."""
 
@@ -268,14 +259,6 @@ def summary(wanted: AccountFilter, *, on: date) -> Summary:
         listed=sum(group.accounts for group in groups),
         numeric=sum(group.numeric for group in groups),
     )
-
-
-def overview() -> Overview:
-    """Count the whole portfolio: one query."""
-    counted = Standing.objects.active().aggregate(
-        accounts=Count("pk"), numeric=Count("pk", filter=Q(objectives_total__gt=0))
-    )
-    return Overview(**counted)
 
 
 def _groups(wanted: AccountFilter, *, on: date) -> list[_Group]:

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from accounts.policies import can_create_account
 from objectives.queries.lists import AccountFilter
 from portfolio.queries import rows
+from portfolio.queries.choices import list_choices
 from portfolio.queries.columns import ACCOUNTS
-from portfolio.queries.people import owners
 from portfolio.views.addresses import ListAddress
 from portfolio.views.lists import export, list_context, missing_view, open_view, read_page, view_context
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
@@ -32,9 +32,13 @@ def account_list(request: HtmxRequest) -> HttpResponseBase:
     if elsewhere:
         return redirect(elsewhere)
     view = [("view", str(entry.pk) if entry else "")]
-    address = ListAddress.parse(ACCOUNTS, request.GET, view=view, has_default=menu.default is not None)
+    choices = list_choices(owner=request.GET.get("owner", "").lower())
+    has_default = menu.default is not None
+    address = ListAddress.parse(
+        ACCOUNTS, request.GET, view=view, has_default=has_default, attributes=choices.attributes
+    )
     address, page = read_page(address, at=at)
-    context = list_context(address, page, owners(including=address.filter.owner)) | {
+    context = list_context(address, page, choices) | {
         "views": view_context(address, menu, entry),
         "notes": missing_view(request.GET, entry),
         "nav": "accounts",

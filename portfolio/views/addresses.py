@@ -13,6 +13,7 @@ from accounts.stages import Stage
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, ParameterError
 from objectives.queries.trend import DEFAULT_MONTHS
 from objectives.status import Status, label_of
+from portfolio.queries.choices import AttributeChoice
 from portfolio.queries.columns import ListColumn, ListKind, offered
 from portfolio.queries.states import ListState, first
 from valuerealization.common.numbers import to_plain
@@ -85,9 +86,13 @@ class ListAddress:
         *,
         view: Iterable[tuple[str, str]] = (),
         has_default: bool = False,
+        attributes: Iterable[AttributeChoice] | None = None,
     ) -> Self:
-        """Read an address; what is not one of its parameters is not looked at."""
-        among = offered()
+        """Read an address; what is not one of its parameters is not looked at.
+
+        Shape:  `attributes` are the custom ones that there are columns for; unless given they cost a query.
+        """
+        among = offered(attributes)
         state, errors = ListState.parse(kind, parameters, among=among)
         return cls(
             kind=kind,

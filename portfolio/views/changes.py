@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from objectives.queries.lists import NONE
 from objectives.status import STATUS_ORDER, Status, label_of
 from portfolio.queries import averages, changes, summary
+from portfolio.queries.choices import list_choices
 from portfolio.queries.columns import PORTFOLIO
-from portfolio.queries.people import owners
 from portfolio.queries.states import values
 from portfolio.views.addresses import ListAddress
 from portfolio.views.lists import chips_of
@@ -61,7 +61,7 @@ def status_changes(request: HtmxRequest) -> HttpResponse:
             for move in found.moves
         ],
         "chosen": ", ".join(_said(word, some) for word, some in asked if some),
-        "chips": chips_of(address, owners(including=address.filter.owner)),
+        "chips": chips_of(address, list_choices(owner=address.filter.owner).owners),
         "all_href": link(),
         "next_href": link(**chosen, cursor=page.next_cursor or "") if page.next_cursor else "",
         "previous_href": link(**chosen, cursor=page.previous_cursor or "") if page.previous_cursor else "",

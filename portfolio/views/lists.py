@@ -16,6 +16,7 @@ from objectives.queries.segment_pages import segment_options
 from objectives.queries.trend import PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import rows
+from portfolio.queries.choices import ListChoices
 from portfolio.queries.columns import ListKind
 from portfolio.queries.export import accounts_csv
 from portfolio.queries.views import ViewEntry, ViewMenu, is_changed, view_menu
@@ -34,7 +35,7 @@ EVERYTHING: Final = "all"
 def read_page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.Page]:
     """Read the page of the address; one whose cursor is not ours gives way to the first, and says so."""
     wanted, order, on = address.filter, address.ordering, at.date()
-    live, columns, months = address.kind.live, address.shown_keys, address.months
+    live, columns, months = address.kind.live, address.shown, address.months
     try:
         found = rows.page(
             wanted, order=order, cursor=address.cursor, at=at, on=on, live=live, columns=columns, months=months
@@ -46,8 +47,9 @@ def read_page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.
     return address, found
 
 
-def list_context(address: ListAddress, page: rows.Page, people: Sequence[User]) -> dict[str, Any]:
+def list_context(address: ListAddress, page: rows.Page, choices: ListChoices) -> dict[str, Any]:
     """Give what the templates of a list need besides its title and its totals."""
+    people = choices.owners
     return {
         "address": address,
         "page": page,
@@ -156,6 +158,7 @@ def columns_of(address: ListAddress) -> list[dict[str, Any]]:
     return [
         {
             "key": column.key,
+            "attribute": column.attribute,
             "head": column.head,
             "css": column.css
             if column.key in address.kind.usual
@@ -182,7 +185,7 @@ def export(request: HttpRequest, address: ListAddress, *, at: datetime) -> HttpR
         return HttpResponseBadRequest("\n".join(complaints) + "\n", content_type="text/plain; charset=utf-8")
     return accounts_csv(
         address.filter, order=address.ordering, at=at, on=at.date(), bom=True, live=address.kind.live,
-        columns=address.columns, months=address.months, name=address.kind.name,
+        columns=address.shown if address.columns else (), months=address.months, name=address.kind.name,
     )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_safe
 from objectives.queries.lists import NONE
 from objectives.queries.trend import PERIODS
 from portfolio.queries import averages, summary
+from portfolio.queries.averages import WeeklyAverages
+from portfolio.queries.choices import ListChoices, list_choices
 from portfolio.queries.columns import PORTFOLIO, Key
-from portfolio.queries.people import owners
 from portfolio.views.addresses import ListAddress
 from portfolio.views.lists import chips_of, export, list_context, missing_view, open_view, read_page, view_context
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
@@ -43,10 +44,14 @@ def portfolio(request: HtmxRequest) -> HttpResponseBase:
     if elsewhere:
         return redirect(elsewhere)
     view = [("table", "1" if table else ""), ("view", str(entry.pk) if entry else "")]
-    address = ListAddress.parse(PORTFOLIO, parameters, view=view, has_default=menu.default is not None)
+    choices = list_choices(owner=parameters.get("owner", "").lower())
+    has_default = menu.default is not None
+    address = ListAddress.parse(
+        PORTFOLIO, parameters, view=view, has_default=has_default, attributes=choices.attributes
+    )
     context = _trend(address, table=table, at=at)
     if part != TREND:
-        context |= _accounts(address, parameters, at=at) | {
+        context |= _accounts(address, parameters, choices, whole=context["averages"], at=at) | {
             "views": view_context(address, menu, entry),
             "notes": missing_view(parameters, entry),
         }
@@ -66,7 +71,7 @@ def explain(request: HtmxRequest) -> HttpResponse:
     context = {
         "summary": summary.summary(address.filter, on=at.date()),
         "averages": averages.weekly_averages(today=at.date()),
-        "chips": chips_of(address, owners()),
+        "chips": chips_of(address, list_choices(owner=address.filter.owner).owners),
         "address": address,
         "nav": "portfolio",
         "title": "How the portfolio's average is calculated",
@@ -111,12 +116,13 @@ def _trend(address: ListAddress, *, table: bool, at: datetime) -> dict[str, Any]
     }
 
 
-def _accounts(address: ListAddress, parameters: QueryDict, *, at: datetime) -> dict[str, Any]:
+def _accounts(
+    address: ListAddress, parameters: QueryDict, choices: ListChoices, *, whole: WeeklyAverages, at: datetime
+) -> dict[str, Any]:
     found = summary.summary(address.filter, on=at.date())
     is_filtered = not address.filter.is_empty
-    whole = summary.overview() if is_filtered else summary.Overview(found.listed, found.numeric)
     address, page = read_page(address, at=at)
-    context = list_context(address, page, owners(including=address.filter.owner))
+    context = list_context(address, page, choices)
     filters = ", ".join(chip.label for chip in context["chips"])
     return context | {
         "summary": found,

@@ -16,18 +16,21 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.models import Account, User
-from objectives.models import Snapshot
+from accounts.models import Account, Attribute, User
+from accounts.services.attributes import archive_attribute, create_attribute
+from accounts.services.contacts import add_team_member
+from objectives.models import Metric, Snapshot
 from objectives.queries.lists import AccountFilter
-from portfolio.queries.columns import ACCOUNTS, KINDS, PORTFOLIO, Key, offered
+from portfolio.queries.columns import ACCOUNTS, FIXED, KINDS, PORTFOLIO, Key
 from portfolio.queries.rows import Row, page
 from portfolio.queries.states import parse_columns
 from portfolio.views.addresses import ListAddress
-from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
+from tests.factories import make_account, make_metric, make_objective, make_segment, make_user, record, take_weeks
+from valuerealization.common.audit import SYSTEM
 
 START = datetime(2026, 6, 2, 9, tzinfo=UTC)  # a Tuesday
 NOW = datetime(2026, 11, 18, 9, tzinfo=UTC)  # a Wednesday
-EVERY = [column.key for column in offered()]
+EVERY = [column.key for column in FIXED]
 Clock = Callable[[datetime], None]
 
 
@@ -51,8 +54,9 @@ def harbor(clock: Clock) -> Account:
 
 def row(*columns: str, live: bool = False, months: int = 6) -> Row:
     found = page(
-        AccountFilter(), order="worst", cursor=None, at=NOW, on=NOW.date(), live=live, columns=columns, months=months
-    )
+        AccountFilter(), order="worst", cursor=None, at=NOW, on=NOW.date(), live=live, months=months,
+        columns=[column for column in FIXED if column.key in columns],
+    )  # fmt: skip
     return found.rows[0]
 
 
@@ -90,8 +94,10 @@ def test_before_and_now_reach_back_as_far_as_the_period(clock: Clock) -> None:
 
 @pytest.mark.django_db
 def test_a_first_snapshot_has_nothing_before_it(clock: Clock) -> None:
-    harbor(clock)
-    Snapshot.objects.exclude(week=date(2026, 11, 15)).delete()
+    clock(NOW - timedelta(days=5))
+    record(make_objective(make_account(timezone="UTC")), 75)
+    clock(NOW)
+    take_weeks(until=NOW)
     assert row(Key.BEFORE_AFTER).before is None
     live = row(Key.BEFORE_AFTER, live=True).before
     assert live is not None
@@ -161,8 +167,8 @@ def test_every_column_has_a_cell_and_its_fields(clock: Clock, client: Client, le
         html = client.get(path, {"columns": ",".join(EVERY)}).content.decode()
         assert len(columns_of(html)) == len(EVERY) + 1
         cells = re.findall(r'<td[^>]*data-label="([^"]*)">(.*?)</td>', html, re.DOTALL)
-        assert [unescape(label) for label, _ in cells] == [column.head for column in offered()]
-        assert [label for label, cell in cells if not cell.strip()] == []
+        assert [unescape(label) for label, _ in cells] == [column.head for column in FIXED]
+        assert [label for label, cell in cells if not cell.strip()] == ["Team"]
         (line,) = exported(client, f"{path}?columns={','.join(EVERY)}&export=csv")
         assert (line["value_before"], line["value_before_week"]) == ("55", "2026-06-07")
         assert (line["goals_met_share"], line["objectives_met"], line["objectives_total"]) == ("0", "0", "2")
@@ -214,15 +220,67 @@ def test_the_choice_is_kept_by_every_link_and_form(clock: Clock, client: Client,
 @given(st.lists(st.sampled_from([*EVERY, "mood", "", " ", "value,arr"])), st.sampled_from(list(KINDS.values())))
 def test_any_choice_reads_back_as_it_is_written(given_columns: list[str], kind: object) -> None:
     assert kind in (PORTFOLIO, ACCOUNTS)
-    columns, _ = parse_columns(given_columns, among=offered(), kind=kind)
+    columns, _ = parse_columns(given_columns, among=FIXED, kind=kind)
     assert columns == tuple(key for key in EVERY if key in columns)
-    again, errors = parse_columns([",".join(columns)], among=offered(), kind=kind)
+    again, errors = parse_columns([",".join(columns)], among=FIXED, kind=kind)
     assert (again, errors) == (columns, ())
 
 
 def test_the_usual_columns_are_no_choice() -> None:
-    address = ListAddress.parse(PORTFOLIO, QueryDict("columns=" + ",".join(PORTFOLIO.usual)))
+    address = ListAddress.parse(PORTFOLIO, QueryDict("columns=" + ",".join(PORTFOLIO.usual)), attributes=())
     assert (address.columns, address.href) == ((), "/portfolio/")
+
+
+# ---- team and custom attributes ------------------------------------------------------------------------------------
+
+
+def attributed(clock: Clock) -> Account:
+    account = harbor(clock)
+    kinds = (("tier", "Support tier", "choice"), ("seats", "Seats", "number"), ("live", "Live", "flag"))
+    for position, (key, name, kind) in enumerate((*kinds, ("kick", "Kick-off", "date"))):
+        choices = ["Gold", "Silver"] if kind == "choice" else []
+        create_attribute(by=SYSTEM, key=key, name=name, type=kind, choices=choices, position=position)
+    Account.objects.filter(pk=account.pk).update(attributes={"tier": "Gold", "live": True, "kick": "2026-05-04"})
+    seats = Metric.objects.filter(key="seats").first() or make_metric(key="seats")
+    record(seats, 1200, account=account, at=NOW)
+    add_team_member(account=account, user=make_user(name="Zoe Abt"), role="account_executive", by=SYSTEM)
+    add_team_member(account=account, user=make_user(name="Ben Ost"), role="solutions_architect", by=SYSTEM)
+    return account
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/portfolio/", "/accounts/"])
+def test_team_and_attributes_are_columns_too(clock: Clock, client: Client, leader: User, path: str) -> None:
+    attributed(clock)
+    keys = ["team", *(f"attribute.{key}" for key in ("kick", "live", "seats", "tier"))]
+    html = client.get(path, {"columns": ",".join(keys)}).content.decode()
+    assert columns_of(html) == ["Account", "Team", "Support tier", "Seats", "Live", "Kick-off"]
+    cells = re.findall(r'<td[^>]*data-label="[^"]*">(.*?)</td>', html, re.DOTALL)
+    assert [cell.strip() for cell in cells] == ["Ben Ost, Zoe Abt", "Gold", "1,200", "Yes", "4 May 2026"]
+    (line,) = exported(client, f"{path}?columns={','.join(keys)}&export=csv")
+    assert {name: line[name] for name in line if name == "team" or name.startswith("attributes.")} == {
+        "team": "Ben Ost, Zoe Abt", "attributes.tier": "Gold", "attributes.seats": "1200", "attributes.live": "true",
+        "attributes.kick": "2026-05-04",
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_an_attribute_that_is_archived_leaves_the_choice(clock: Clock, client: Client, leader: User) -> None:
+    attributed(clock)
+    archive_attribute(attribute=Attribute.objects.get(key="tier"), by=SYSTEM, at=NOW)
+    html = client.get("/portfolio/?columns=value,attribute.tier").content.decode()
+    assert "There is no column attribute.tier any more; the others are shown." in unescape(html)
+    assert columns_of(html) == ["Account", "Value delivered"]
+    assert 'value="attribute.seats"' in html
+
+
+@pytest.mark.django_db
+def test_an_account_without_team_or_values_has_empty_cells(clock: Clock, client: Client, leader: User) -> None:
+    attributed(clock)
+    make_account(name="Aachen")
+    html = client.get("/portfolio/?columns=team,attribute.seats,attribute.live&search=aachen").content.decode()
+    cells = re.findall(r'<td[^>]*data-label="[^"]*">(.*?)</td>', html, re.DOTALL)
+    assert [cell.strip() for cell in cells] == ["", "", ""]
 
 
 # ---- what a choice costs -------------------------------------------------------------------------------------------
@@ -239,9 +297,14 @@ def test_no_choice_of_columns_costs_a_query(
             assert client.get(path, {**query, "columns": columns}).status_code == 200
         return len(queries)
 
-    metric = harbor(clock).objectives.get(completion_type="attribute").metric
+    metric = attributed(clock).objectives.get(completion_type="attribute").metric
+    tiered = {"field": "attributes.tier", "op": "is_not_empty"}
+    segment = make_segment({"any": [tiered, {"field": "name", "op": "contains", "value": "a"}]})
+    if query:
+        query = {**query, "in_segment": str(segment.pk)}
     client.get(path)
-    choices = ["", "value", *EVERY, ",".join(EVERY)]
+    every = [*EVERY, "attribute.seats", "attribute.tier"]
+    choices = ["", "value", *every, ",".join(every)]
     at_one = {count(columns) for columns in choices}
     for number in range(29):
         other = make_account(name=f"Aachen {number}", owner=make_user(), at=START)

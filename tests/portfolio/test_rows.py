@@ -100,7 +100,7 @@ def test_a_line_spans_half_a_year_and_breaks_where_a_week_is_missing(clock: Cloc
     assert found.spark is not None
     assert found.spark.aria_label == "From 10% to 10% in 26 weeks"
     assert found.spark.line.count("L") == 25
-    objective.account.snapshots.filter(week=date(2027, 1, 3)).delete()
+    objective.account.snapshots.filter(week=date(2027, 1, 3)).update(value_delivered=None, status=None)
     broken = rows(now)["Long"].spark
     assert broken is not None
     assert broken.line.count("M") == 2

@@ -1,7 +1,7 @@
 """Template tags and filters of the pages. They only adapt: rounding and formats live in `common/units.py`."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -138,6 +138,12 @@ def count(number: int | None, noun: str) -> str:
     singular, _, plural = noun.partition(",")
     number = number or 0
     return f"{formats.grouped(number)} {singular if number == 1 else plural or singular + 's'}"
+
+
+@register.filter
+def item(found: Mapping[str, Any], key: str) -> Any:
+    """Give what a mapping has under a key that a template variable holds; nothing without it."""
+    return found.get(key, "")
 
 
 # ---- dates ---------------------------------------------------------------------------------------------------------
