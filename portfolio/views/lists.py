@@ -12,7 +12,6 @@ from django.urls import reverse
 
 from accounts.models import Segment, User
 from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
-from objectives.queries.segment_pages import segment_options
 from objectives.queries.trend import PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import rows
@@ -67,7 +66,7 @@ def list_context(address: ListAddress, page: rows.Page, choices: ListChoices) ->
         "status_options": _status_options(address),
         "owner_options": people,
         "segment_options": [*Segment.choices, (NONE, "No segment")],
-        "saved_segments": segment_options(),
+        "saved_segments": choices.segments,
         "none": NONE,
         "legend": legend(),
         "legend_note": LEGEND_NOTE,
