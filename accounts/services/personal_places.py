@@ -1,5 +1,6 @@
 """Where this app, the kernel and the packages around them keep people's data."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +14,31 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Model, Q, Value
+from django.db.models.functions import Replace
 
-from accounts.models import ApiKey, Contact, Role, SavedSegment, User
+from accounts.models import (
+    ApiKey,
+    CalendarFeed,
+    Contact,
+    Meeting,
+    Note,
+    Notification,
+    Role,
+    SavedSegment,
+    Task,
+    TaskComment,
+    User,
+    UserHistory,
+)
 from accounts.services.personal_data import Person, erased, harmless, in_audit_log, pointing, swap_addresses
 
+_WORK_TEXTS: Final[Mapping[type[Model], tuple[str, ...]]] = {
+    Note: ("body", "source"),
+    Task: ("title", "details", "source"),
+    TaskComment: ("body", "source"),
+    Meeting: ("title", "agenda", "minutes", "other_attendees"),
+}
 _USER_ID: Final = "_auth_user_id"  # where a session says whose it is
 
 
@@ -82,6 +103,36 @@ def _contact_row(person: Person) -> int:
 
 def _segment_rules(person: Person) -> int:
     return swap_addresses(rows=SavedSegment.objects.all(), field="rule", person=person)
+
+
+def _earlier_states(person: Person) -> int:
+    if not _is_user(person):
+        return 0
+    states = UserHistory.objects.filter(pgh_obj=person.id)
+    changed: int = states.update(name=person.placeholder, email=person.address)
+    return changed
+
+
+def _calendar_feeds(person: Person) -> int:
+    return _deleted(CalendarFeed.objects.filter(person=person.id)) if _is_user(person) else 0
+
+
+def _notifications(person: Person) -> int:
+    """Remove what they were told, and their name from what they told others."""
+    own = _deleted(Notification.objects.filter(person=person.id)) if _is_user(person) else 0
+    return own + Notification.objects.filter(by_name__in=person.names).update(by_name=person.placeholder)
+
+
+def _work_texts(person: Person) -> int:
+    """Replace the full name and the addresses in what the team wrote about the account."""
+    words = [word for word in (*person.emails, *person.names) if "@" in word or " " in word]  # a lone word may be any
+    changed: int = 0
+    for model, fields in _WORK_TEXTS.items():
+        for field in fields:
+            for word in words:
+                rows: Any = model._default_manager.filter(**{f"{field}__contains": word})
+                changed += rows.update(**{field: Replace(F(field), Value(word), Value(person.placeholder))})
+    return changed
 
 
 def _mail_files(person: Person) -> int:
@@ -151,6 +202,22 @@ erased(
 erased(what="revoked API keys", fields=["accounts.ApiKey.created_by"], by=_keys)
 erased(what="lines of the admin’s history", fields=["admin.LogEntry.object_repr"], by=_admin_history)
 erased(what="rules of segments", fields=["accounts.SavedSegment.rule"], by=_segment_rules)
+erased(
+    what="earlier states of team members",
+    fields=["accounts.UserHistory.name", "accounts.UserHistory.email"],
+    by=_earlier_states,
+)
+erased(what="calendar feeds", fields=["accounts.CalendarFeed.person"], by=_calendar_feeds)
+erased(
+    what="notifications",
+    fields=["accounts.Notification.person", "accounts.Notification.by_name"],
+    by=_notifications,
+)
+erased(
+    what="notes, tasks and meetings",
+    fields=[f"accounts.{model.__name__}.{field}" for model, fields in _WORK_TEXTS.items() for field in fields],
+    by=_work_texts,
+)
 erased(what="mails kept as files", fields=[], by=_mail_files)
 in_audit_log(
     fields=["common.AuditEntry.actor_name", "common.AuditEntry.subject_label", "common.AuditEntry.details"],
@@ -158,11 +225,20 @@ in_audit_log(
 pointing(
     fields=[
         "accounts.Account.owner", "accounts.TeamMember.user", "accounts.SavedSegment.created_by", "admin.LogEntry.user",
+        "accounts.AccountHistory.owner", "accounts.Attachment.created_by", "accounts.Meeting.attendees",
+        "accounts.Meeting.created_by", "accounts.Meeting_attendees.user", "accounts.Note.created_by",
+        "accounts.Task.assignee", "accounts.Task.created_by", "accounts.Task.done_by",
+        "accounts.TaskComment.created_by", "accounts.UserHistory.pgh_obj", "pghistory.MiddlewareEvents.user",
     ],
 )  # fmt: skip
 harmless(
     fields={
         "accounts.Account.name": "a company",
+        "accounts.AccountHistory.name": "a company",
+        "accounts.ApiKeyHistory.name": "an integration, named by an administrator",
+        "accounts.Attachment.name": "a file, named by whoever made it",
+        "accounts.AttributeHistory.name": "a field",
+        "accounts.SavedSegmentHistory.name": "a group of accounts",
         "accounts.ApiKey.name": "an integration, named by an administrator",
         "accounts.Attribute.name": "a field",
         "accounts.Organisation.name": "our own organisation",
@@ -170,6 +246,8 @@ harmless(
         "auth.Group.name": "a group",
         "auth.Permission.name": "a permission",
         "common.IdempotencyRecord.body": "an answer of the API, removed after 24 hours",
+        "pghistory.Events.pgh_data": "a view over the earlier states, which are erased in their own tables",
+        "pghistory.MiddlewareEvents.pgh_data": "a view over the earlier states, which are erased in their own tables",
         "django_celery_beat.PeriodicTask.name": "a schedule",
         "rest_framework_api_key.APIKey.name": "a table of a package that stays empty",
     }

@@ -102,11 +102,6 @@ def segment_page(*, on: date, cursor: str | None = None) -> SegmentPage:
     )  # fmt: skip
 
 
-def segment_options() -> list[tuple[int, str]]:
-    """List the segments that filters offer, by name: one query."""
-    return list(SavedSegment.objects.active().order_by("name", "pk").values_list("pk", "name")[:MOST_OPTIONS])
-
-
 def preview(rule: Group, *, on: date) -> Preview:
     """Tell who is in a rule as accounts stand now: two queries."""
     found = matching(rule, on=on)

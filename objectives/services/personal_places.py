@@ -1,11 +1,23 @@
 """Where this app keeps people's data: names beside measurements and definitions, which are append only otherwise."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from django.db import connection
-from django.db.models import Q, TextField
+from django.db.models import Model, Q, TextField
 from django.db.models.functions import Cast
 
 from accounts.services.personal_data import Person, erased, harmless, pointing
-from objectives.models import ImportBatch, ImportFailure
+from objectives.models import Disagreement, HeldReading, ImportBatch, ImportFailure, Metric, Objective
+
+_COLLECTION: Final = ("measured_by", "validated_by", "reported_by")
+_NAMED: Final[Mapping[type[Model], tuple[str, ...]]] = {
+    ImportBatch: ("undone_by",),
+    Disagreement: ("accepted_by",),
+    HeldReading: ("recorded_by", "decided_by"),
+    Metric: _COLLECTION,
+    Objective: _COLLECTION,
+}
 
 
 def _names(person: Person) -> int:
@@ -15,7 +27,11 @@ def _names(person: Person) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT common_erase_name(%s::text[], %s)", [[*person.names], person.placeholder])
         changed: int = cursor.fetchone()[0]
-    return changed + ImportBatch.objects.filter(undone_by__in=person.names).update(undone_by=person.placeholder)
+    for model, fields in _NAMED.items():
+        for field in fields:
+            rows: Any = model._default_manager.filter(**{f"{field}__in": person.names})
+            changed += rows.update(**{field: person.placeholder})
+    return changed
 
 
 def _cells(person: Person) -> int:
@@ -33,7 +49,8 @@ erased(
     what="names beside readings, definitions, rebuilds and imports",
     fields=[
         "objectives.Reading.recorded_by", "objectives.ObjectiveRevision.changed_by",
-        "objectives.Restatement.requested_by", "objectives.ImportBatch.undone_by",
+        "objectives.Restatement.requested_by",
+        *(f"objectives.{model.__name__}.{field}" for model, fields in _NAMED.items() for field in fields),
     ],
     by=_names,
 )  # fmt: skip
@@ -42,10 +59,18 @@ erased(
     fields=["objectives.ImportFailure.cells", "objectives.ImportBatch.samples"],
     by=_cells,
 )
-pointing(fields=["objectives.Objective.owner", "objectives.Standing.owner", "objectives.ImportBatch.created_by"])
+pointing(
+    fields=[
+        "objectives.ObjectiveHistory.owner",
+        "objectives.Objective.owner",
+        "objectives.Standing.owner",
+        "objectives.ImportBatch.created_by",
+    ]
+)
 harmless(
     fields={
         "objectives.Metric.name": "a quantity",
+        "objectives.MetricHistory.name": "a quantity",
         "objectives.ImportChunk.data": "a file, removed some days after its import is over",
         "objectives.ImportBatch.file_name": "a file, named by whoever made it",
     }
