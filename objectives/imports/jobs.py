@@ -21,6 +21,7 @@ from objectives.services import batches
 from objectives.services.batches import ClaimLost, Failure, Outcome
 from objectives.services.undo import UndoRefused, undo_import
 from valuerealization.common.audit import SYSTEM, Actor
+from valuerealization.common.history import acting
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ def run_batch(*, batch_id: int, at: datetime) -> bool:
         if batch.attempts > batches.MOST_ATTEMPTS:
             batches.give_up(batch=batch, reason=_STOPPED, at=at)
             return True
-        with Heartbeat(batch) as heartbeat:
+        why = f"Import {batch.pk}, {batch.file_name}"
+        with Heartbeat(batch) as heartbeat, acting(by=_actor(batch), reason=why):
             work[ImportState(batch.state)](batch, heartbeat, at)
     except ClaimLost:
         log.warning("import_claim_lost", batch=batch.pk)
