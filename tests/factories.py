@@ -24,6 +24,7 @@ from objectives.services.metrics import create_metric
 from objectives.services.objectives import create_objective
 from objectives.services.readings import ReadingRow, record_readings
 from objectives.services.snapshots import take_due
+from tests.processes import wait_for
 from valuerealization.common.audit import SYSTEM, Actor
 
 Number = Decimal | int | str
@@ -161,3 +162,18 @@ def take_weeks(*, until: datetime) -> int:
 
 def _decimal(number: Number | None) -> Decimal | None:
     return None if number is None else Decimal(number)
+
+
+def settle() -> None:
+    """Wait until what was under way elsewhere on this server has ended: it would hold back the sealing of entries."""
+
+    def running() -> set[tuple[int, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid, backend_xid::text FROM pg_stat_activity"
+                " WHERE datname <> current_database() AND backend_xid IS NOT NULL"
+            )
+            return set(cursor.fetchall())
+
+    before = running()
+    wait_for(lambda: not before & running(), "transactions of other tests to end")

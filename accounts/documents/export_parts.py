@@ -3,6 +3,7 @@
 from accounts.documents.account_export import register
 from accounts.models import (
     Account,
+    AccountHistory,
     Attachment,
     ChecklistItem,
     Contact,
@@ -16,6 +17,11 @@ from accounts.models import (
 from valuerealization.common.models import AuditEntry
 
 register("account", "the account itself", lambda account: Account.objects.filter(pk=account).order_by("pk"))
+register(
+    "account_history",
+    "earlier states of the account itself",
+    lambda account: AccountHistory.objects.filter(pgh_obj=account).order_by("pk"),
+)
 register(
     "contacts",
     "the people we know there",

@@ -4,9 +4,12 @@ from django.db.models import Q
 
 from accounts.documents.account_export import register
 from objectives.models import (
+    Disagreement,
+    HeldReading,
     Metric,
     MetricVersion,
     Objective,
+    ObjectiveHistory,
     ObjectiveRevision,
     Reading,
     ReplacedSnapshot,
@@ -33,6 +36,10 @@ register(
     lambda account: ObjectiveRevision.objects.filter(objective__account_id=account).order_by("objective_id", "number"),
 )  # fmt: skip
 register(
+    "objective_history", "earlier states of objectives, with who changed them and why",
+    lambda account: ObjectiveHistory.objects.filter(pgh_obj__account_id=account).order_by("pk"),
+)  # fmt: skip
+register(
     "metrics", "the metrics the account is measured by, shared with other accounts",
     lambda account: Metric.objects.filter(_metrics(account)).order_by("pk"),
 )  # fmt: skip
@@ -45,6 +52,14 @@ register(
 register(
     "readings", "every measurement, superseded ones too",
     lambda account: Reading.objects.filter(account_id=account).order_by("pk"),
+)  # fmt: skip
+register(
+    "held_readings", "values far outside what was measured before, and what was decided about them",
+    lambda account: HeldReading.objects.filter(account_id=account).order_by("pk"),
+)  # fmt: skip
+register(
+    "disagreements", "sources that said different things",
+    lambda account: Disagreement.objects.filter(account_id=account).order_by("pk"),
 )  # fmt: skip
 register(
     "standing", "where the account stands now",

@@ -51,7 +51,7 @@ class Route:
             "quality/metrics": world.metric.pk, "quality/held": world.held.pk,
             "quality/sources": world.disagreement.pk,
             "imports": world.batch.pk,
-            "people": world.owner.pk,
+            "people": world.owner.pk, "operations": world.account.pk,
             "tasks": world.work.task.pk,
             "checklist": world.work.item.pk,
             "comments": world.work.comment.pk, "notes": world.work.note.pk, "meetings": world.work.meeting.pk,

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 
-from tests.factories import make_account
+from tests.factories import make_account, settle
 from valuerealization.common import audit, audit_checking
 from valuerealization.common.audit_checking import verify_chain
 from valuerealization.common.audit_sealing import Sealed, seal_entries
@@ -40,6 +40,7 @@ def write(number: int) -> None:
 
 
 def seal(**options: Any) -> Sealed:
+    settle()
     return seal_entries(at=AT, **options)
 
 
@@ -466,6 +467,7 @@ def test_one_altered_entry_of_100_000_is_found(owner_connection: Owner) -> None:
 
 def run(*arguments: str) -> str:
     out = io.StringIO()
+    settle()
     call_command("audit", *arguments, stdout=out, stderr=out)
     return out.getvalue()
 

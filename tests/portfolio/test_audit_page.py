@@ -17,7 +17,7 @@ from accounts.models import Account, User
 from accounts.services.accounts import update_account
 from accounts.services.keys import create_api_key
 from objectives.models import Reading
-from tests.factories import make_account, make_metric, make_objective, make_user, record
+from tests.factories import make_account, make_metric, make_objective, make_user, record, settle
 from valuerealization.common import audit
 from valuerealization.common.audit import SYSTEM
 from valuerealization.common.audit_sealing import seal_entries
@@ -286,6 +286,7 @@ def test_the_activity_of_an_account_leads_here(client: Client, leader: User) -> 
 def test_sealed_entries_name_their_seal(client: Client) -> None:
     client.force_login(make_user(role="leader"))
     make_account()
+    settle()
     head = seal_entries(at=NOW).head
     body = text(get(client))
     assert ", seal 1" in body
