@@ -200,7 +200,7 @@ def test_download(client: Client, account: Account) -> None:
     leader = make_user(role="leader")
     client.force_login(leader)
     page = client.get(f"/accounts/{account.pk}/export/")
-    assert "every measurement, superseded ones too" in page.content.decode()
+    assert "Every measurement, superseded ones too" in page.content.decode()
     assert not AuditEntry.objects.filter(action="account.exported").exists()
     response = client.post(f"/accounts/{account.pk}/export/")
     name = f"account-{account.pk}-{datetime.now(UTC):%Y-%m-%d}.zip"

@@ -58,7 +58,8 @@ def test_a_change_in_the_admin_says_who_and_why(client: Client, admin: User) -> 
     metric = make_metric(key="tickets", name="Tickets")
     form = {
         "key": "tickets", "name": "Open tickets", "unit": "", "unit_label": "", "direction": "up", "kind": "value",
-        "methodology": "", "formula": "", "cadence": "none", "tolerance_unit": "percent", "reason": "Clearer", "versions-TOTAL_FORMS": "1",
+        "methodology": "", "formula": "", "cadence": "none", "tolerance_unit": "percent",
+        "reason": "Clearer", "versions-TOTAL_FORMS": "1",
         "versions-INITIAL_FORMS": "1",
     }  # fmt: skip
     url = reverse("admin:objectives_metric_change", args=[metric.pk])

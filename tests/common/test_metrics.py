@@ -196,3 +196,20 @@ def test_the_page_of_operations_and_metrics_agree(client: Client) -> None:
     Standing.objects.filter(account=make_account()).update(next_boundary_at=datetime(2026, 1, 4, 2, tzinfo=UTC))
     assert counted(figures(client), "vr_snapshots_due") == 1
     assert re.search(r'Snapshots due</span>\s*<span class="v">1<', client.get("/operations/").content.decode())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_opened_inside_a_wrapper_loses_none() -> None:
+    """Who wrapped statements for a while takes the last wrapper off: it has to be their own."""
+    connection.close()
+    calls = []
+
+    def mine(execute: Any, *arguments: Any) -> Any:
+        calls.append(arguments[0])
+        return execute(*arguments)
+
+    with connection.execute_wrapper(mine):
+        connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    assert "SELECT 1" not in calls

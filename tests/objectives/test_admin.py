@@ -24,7 +24,8 @@ OBJECTIVE = {
 }  # fmt: skip
 METRIC = {
     "key": "tickets", "name": "Tickets", "unit": "", "unit_label": "", "direction": "down", "kind": "value",
-    "methodology": "", "formula": "", "cadence": "none", "tolerance_unit": "percent", "versions-TOTAL_FORMS": "0", "versions-INITIAL_FORMS": "0",
+    "methodology": "", "formula": "", "cadence": "none", "tolerance_unit": "percent",
+    "versions-TOTAL_FORMS": "0", "versions-INITIAL_FORMS": "0",
 }  # fmt: skip
 
 

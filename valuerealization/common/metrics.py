@@ -56,7 +56,8 @@ def measure_statements(connection: BaseDatabaseWrapper, **_signal: object) -> No
     """Count the statements of a new connection; called when it is made."""
     CONNECTIONS.labels(connection.alias).inc()
     if _measured not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_measured)
+        # Outermost: a connection may be opened inside somebody else's wrapper, who takes the last one off again.
+        connection.execute_wrappers.insert(0, _measured)
 
 
 def _measured(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
