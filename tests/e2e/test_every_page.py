@@ -27,7 +27,9 @@ START = ("/search/?q=ship",)
 NOT_REACHED = {
     **dict.fromkeys(("healthz", "readyz", "organisation_logo"), "no pages"),
     **dict.fromkeys(("account_recent", "value_card", "value_trend"), "parts of a page"),
-    **dict.fromkeys(("audit_export", "attachment", "calendar_feed", "import_problems", "meeting_ics", "metrics"), "files"),
+    **dict.fromkeys(
+        ("audit_export", "attachment", "calendar_feed", "import_problems", "meeting_ics", "metrics"), "files"
+    ),
     **dict.fromkeys(("next_actions", "mentions", "note_create", "note_history"), "parts of a page"),
     **dict.fromkeys(
         (
