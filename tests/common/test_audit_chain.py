@@ -218,6 +218,7 @@ def test_a_sealer_that_dies_leaves_nothing_behind() -> None:
 
 def test_the_task_seals() -> None:
     write(2)
+    settle()
     seal_audit()
     seal_audit()
     assert AuditSeal.objects.count() == 1
