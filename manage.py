@@ -25,12 +25,16 @@ def main() -> None:
 
 
 def execute() -> None:
-    """Hand over to Django, with our tasks bound to our Celery application."""
+    """Hand over to Django, with our tasks bound to our Celery application; a wrong setting is one clear line."""
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    import valuerealization.celery  # noqa: F401
+    try:
+        import valuerealization.celery  # noqa: F401
 
-    execute_from_command_line(sys.argv)
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,10 +29,12 @@ def clean_environment(**changes: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Find a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a port nobody listens on, below those that the system gives to connections going out."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE) -> None:
@@ -57,6 +60,19 @@ def processes_of(var_dir: Path) -> dict[int, str]:
                 if command:  # a zombie has none
                     found[int(entry.name)] = command
     return found
+
+
+def kill_all(var_dir: Path) -> None:
+    """Kill everything that works for a data directory, as when a machine loses power, and what was just being born."""
+
+    def none_left() -> bool:
+        left = processes_of(var_dir)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
+
+    wait_for(none_left, "everything is dead", seconds=20)
 
 
 class Running:

@@ -18,6 +18,7 @@ from tests.processes import (
     clean_environment,
     free_port,
     get,
+    kill_all,
     manage,
     processes_of,
     wait_for,
@@ -115,8 +116,7 @@ def test_ends_by_itself_when_killed_and_starts_again(start: Start, var_dir: Path
     # Everything at once, keepers and servers included, as when a machine loses power.
     running = start()
     running.wait_for_line("Ready: ")
-    for pid in processes_of(var_dir):
-        os.kill(pid, signal.SIGKILL)
+    kill_all(var_dir)
     running.wait()
 
     running = start()
