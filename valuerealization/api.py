@@ -10,7 +10,7 @@ from objectives.api.metrics import Metrics, OneMetric
 from objectives.api.objectives import Objectives, OneObjective
 from objectives.api.readings import ObjectiveReadings, Readings
 from objectives.api.states import Restatements, Snapshots, ValueMetrics
-from portfolio.api.views import CustomersFile, Portfolio, Trend
+from portfolio.api.views import CustomersFile, Explained, Portfolio, Trend
 from valuerealization.common.api.documentation import SchemaView
 from valuerealization.common.api.views import ReferenceConverter, Unknown
 
@@ -32,6 +32,7 @@ urlpatterns = [
     path("tasks/<reference:reference>", OneTask.as_view()),
     path("readings", Readings.as_view()),
     path("portfolio", Portfolio.as_view()),
+    path("portfolio/explain", Explained.as_view()),
     path("portfolio/trend", Trend.as_view()),
     path("portfolio/customers.csv", CustomersFile.as_view()),
     path("schema", SchemaView.as_view()),

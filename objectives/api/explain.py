@@ -21,7 +21,7 @@ class ExplainQuery(Query):
     of = TextField(
         max_length=64,
         required=False,
-        help_text="`value_delivered` unless given; or `outcomes_only`, `capped`, `goals_met`, `status`,"
+        help_text="`value_delivered` unless given; or `outcomes_only`, `verified`, `capped`, `goals_met`, `status`,"
         " `days_without_progress`, `objective:{id}`, `snapshot:{date of the Sunday}`.",
     )
 

@@ -20,8 +20,10 @@ from objectives.queries.lists import AccountFilter
 from objectives.status import STATUS_ORDER
 from portfolio.api import shapes
 from portfolio.queries.averages import weekly_averages
+from portfolio.queries.explain import explain_portfolio
 from portfolio.queries.export import accounts_csv
 from portfolio.queries.summary import Summary, summary
+from valuerealization.common.api.explanations import ExplanationShape, write_explanation
 from valuerealization.common.api.pages import page, page_of
 from valuerealization.common.api.values import write_percentage
 from valuerealization.common.api.views import ApiView
@@ -66,6 +68,19 @@ def _arr(found: Summary) -> dict[str, Any]:
             for status, amounts in by_status.items()
         },
     }
+
+
+class Explained(ApiView):
+    """The portfolio's figures, laid open."""
+
+    @extend_schema(operation_id="explain_portfolio", summary="Explain the portfolio", responses=ExplanationShape)
+    def get(self, _request: Request) -> Response:
+        """Give formula and sums behind the averages, the counts and the changes of the week."""
+        at = timezone.now()
+        found = explain_portfolio(
+            found=summary(AccountFilter(), on=at.date()), averages=weekly_averages(today=at.date()), at=at
+        )
+        return Response(write_explanation(found, customer=None))
 
 
 class Trend(ApiView):

@@ -19,6 +19,7 @@ from portfolio.queries import averages, summary
 from portfolio.queries.averages import WeeklyAverages
 from portfolio.queries.choices import ListChoices, list_choices
 from portfolio.queries.columns import PORTFOLIO, Key
+from portfolio.queries.explain import explain_portfolio
 from portfolio.views.addresses import ListAddress
 from portfolio.views.lists import chips_of, export, list_context, missing_view, open_view, read_page, view_context
 from valuerealization.common.htmx import HtmxRequest, render_page, signed_in, wants_part
@@ -68,15 +69,13 @@ def explain(request: HtmxRequest) -> HttpResponse:
     """Explain the averages of the portfolio with its own numbers: a drawer, or a page without JavaScript."""
     at = timezone.now()
     address = ListAddress.parse(PORTFOLIO, request.GET)
-    context = {
-        "summary": summary.summary(address.filter, on=at.date()),
-        "averages": averages.weekly_averages(today=at.date()),
-        "chips": chips_of(address, list_choices(owner=address.filter.owner).owners),
-        "address": address,
-        "nav": "portfolio",
-        "title": "How the portfolio's average is calculated",
-        "today": at.date(),
-    }
+    explanation = explain_portfolio(
+        found=summary.summary(address.filter, on=at.date()),
+        averages=averages.weekly_averages(today=at.date()),
+        at=at,
+        filtered_by=[chip.label for chip in chips_of(address, list_choices(owner=address.filter.owner).owners)],
+    )
+    context = {"explanation": explanation, "title": explanation.title, "address": address, "nav": "portfolio"}
     return render_page(request, "portfolio/portfolio_explain.html", context, part="drawer")
 
 

@@ -156,6 +156,7 @@ ALLOWED = {
     "/api/metrics/{metric}": {"GET", "HEAD", "PATCH"},
     "/api/readings": {"POST"},
     "/api/portfolio": {"GET", "HEAD"},
+    "/api/portfolio/explain": {"GET", "HEAD"},
     "/api/portfolio/trend": {"GET", "HEAD"},
     "/api/portfolio/customers.csv": {"GET", "HEAD"},
     "/api/schema": {"GET", "HEAD"},

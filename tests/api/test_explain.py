@@ -52,7 +52,8 @@ def test_every_other_figure(reader: Caller, clock) -> None:
     record(objective, 60, at=NOW - timedelta(days=10))
     take_weeks(until=NOW)
     for of, value in {
-        "outcomes_only": "60", "capped": "60", "goals_met": 0, "status": "on_track", "days_without_progress": 8,
+        "outcomes_only": "60", "verified": None, "capped": "60", "goals_met": 0, "status": "on_track",
+        "days_without_progress": 8,
         f"objective:{objective.pk}": "60", "snapshot:2026-11-22": "60",
     }.items():  # fmt: skip
         found = reader.read(f"/api/customers/external:CRM-1/explain?of={of}")
@@ -82,3 +83,22 @@ def test_nothing_of_another_customer_is_told(reader: Caller) -> None:
     own, other = make_account(), make_objective(make_account(), title="Secret")
     answer = reader.get(f"/api/customers/{own.pk}/explain?of=objective:{other.pk}")
     assert (answer.status_code, b"Secret" in answer.content) == (404, False)
+
+
+def test_the_portfolio_is_computed_again_from_its_parts(reader: Caller, clock) -> None:
+    clock(NOW)
+    for current, arr in ((60, 300), (75, 100), (None, 900)):
+        account = make_account(arr=arr, currency="EUR", at=START)
+        objective = make_objective(account, at=START)
+        if current is not None:
+            record(objective, current, at=NOW - timedelta(days=10))
+    take_weeks(until=NOW)
+    found = reader.read("/api/portfolio/explain")
+    assert (found["customer"], found["of"], found["audit"]) == (None, "average_value_delivered", None)
+    assert (found["value"], found["display"]) == ("67.5", "68%")
+    facts = {fact["name"]: fact["value"] for part in found["sections"] for fact in part["facts"]}
+    assert Fraction(facts["sum"]) / facts["accounts"] == Fraction(facts["result"]) == Fraction(found["value"])
+    assert Fraction(facts["weighted_sum:EUR"]) / Fraction(facts["weights:EUR"]) == Fraction(facts["by_arr:EUR"])
+    assert facts["by_arr:EUR"] == "63.75"
+    assert (facts["scored"], facts["without_score"], facts["goals_met"], facts["goals"]) == (2, 1, 0, 3)
+    assert reader.read("/api/portfolio")["average_value_delivered"] == found["value"]

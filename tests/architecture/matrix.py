@@ -212,6 +212,7 @@ MATRIX: Final = {
     "api/tasks/<reference:reference>": _RECORD,
     "api/readings": {"POST": WRITE},
     "api/portfolio": {"GET": READ},
+    "api/portfolio/explain": {"GET": READ},
     "api/portfolio/trend": {"GET": READ},
     "api/portfolio/customers.csv": {"GET": READ},
     "api/schema": {"GET": READ},

@@ -19,7 +19,7 @@ from objectives.queries.value_card import value_card
 from objectives.services.objectives import archive_objective, update_objective
 from objectives.status import Status
 from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
-from valuerealization.common.audit import SYSTEM
+from valuerealization.common.audit import SYSTEM, Actor
 from valuerealization.common.explanations import Explanation
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 17, 14, 0, tzinfo=UTC)
 START = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 HTMX = {"HX-Request": "true"}
+MACHINE = Actor(kind="api_key", id="1", name="API key Warehouse")
 
 # Baseline, target, current, weight, whether it is an activity.
 GOALS: dict[str, list[tuple[str, str, str, str, bool]]] = {
@@ -61,14 +62,16 @@ def account(csm: User) -> Account:
 
 
 def add(account: Account, goals: list[tuple[str, str, str, str, bool]]) -> None:
-    for baseline, target, current, weight, is_activity in goals:
+    """Record every other value by a system, so that it is verified."""
+    for number, (baseline, target, current, weight, is_activity) in enumerate(goals):
+        by = SYSTEM if number % 2 else MACHINE
         if is_activity:
             metric = make_metric(kind="activity", at=START)
             make_objective(account, baseline=baseline, target=target, weight=weight, metric=metric, at=START)
-            record(metric, current, account=account, at=NOW - timedelta(days=2))
+            record(metric, current, account=account, at=NOW - timedelta(days=2), by=by)
         else:
             objective = make_objective(account, baseline=baseline, target=target, weight=weight, at=START)
-            record(objective, current, at=NOW - timedelta(days=2))
+            record(objective, current, at=NOW - timedelta(days=2), by=by)
 
 
 def explained(account: Account, of: str = "value_delivered", at: datetime = NOW) -> Explanation:
@@ -118,13 +121,14 @@ def mean(pairs: list[tuple[Decimal, Decimal]]) -> Decimal | None:
     return rounded(sum(Fraction(w) * Fraction(c) for w, c in pairs) / weights, 6) if weights else None
 
 
-@pytest.mark.parametrize("of", ["value_delivered", "capped", "outcomes_only"])
+@pytest.mark.parametrize("of", ["value_delivered", "capped", "outcomes_only", "verified"])
 @pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
 def test_every_number_follows_from_those_beside_it(account: Account, goals: list[Any], of: str) -> None:
     add(account, goals)
     found = explained(account, of)
     outcomes = [goal for goal in goals if not goal[4]]
-    assert len(found.inputs) == (len(outcomes) if of == "outcomes_only" else len(goals))
+    counted = {"outcomes_only": len(outcomes), "verified": len(goals[::2])}
+    assert len(found.inputs) == counted.get(of, len(goals))
     assert len(found.inputs) + len(found.left_out) == len(goals)
     redo(found)
 
@@ -133,7 +137,7 @@ def test_every_number_follows_from_those_beside_it(account: Account, goals: list
 def test_the_readings_beside_the_score_are_explained_the_same(account: Account, goals: list[Any]) -> None:
     add(account, goals)
     found = explained(account)
-    for of in ("capped", "outcomes_only", "goals_met"):
+    for of in ("capped", "outcomes_only", "verified", "goals_met"):
         assert found.fact(of).value == explained(account, of).value
     met = sum(each.value("is_met") is True for each in found.inputs)
     assert (found.fact("goals_met").value, found.fact("goals_met").shown) == (met, f"{met} of {len(goals)}")
@@ -191,6 +195,25 @@ def test_what_does_not_count_is_named(client: Client, account: Account, csm: Use
     html = client.get(f"/accounts/{account.pk}/explain/", headers=HTMX).content.decode()
     assert "Not measured yet, so left out: Cut disputes." in html
     assert "1 manual objective is done or not done, and never counted." in html
+
+
+def test_verified_leaves_out_what_people_passed_on_and_says_so(client: Client, account: Account, csm: User) -> None:
+    add(account, GOALS["thirds"])
+    titles = [objective.title for objective in Objective.objects.filter(account=account).order_by("pk")]
+    found = explained(account, "verified")
+    assert [(each.label, each.tags, each.why_not) for each in found.left_out] == [
+        (titles[1], ("activity", "reported"), "not_verified")
+    ]
+    assert [each.tags for each in found.inputs] == [("verified",), ("verified",)]
+    card = value_card(account=account, at=NOW)
+    assert (found.value, found.shown) == (card.verified, "58%")
+    client.force_login(csm)
+    html = client.get(f"/accounts/{account.pk}/explain/?of=verified", headers=HTMX).content.decode()
+    assert f"Reported or estimated, so left out here: {titles[1]}." in html
+    assert (
+        f'hx-get="/accounts/{account.pk}/explain/?of=verified"'
+        in client.get(f"/accounts/{account.pk}/").content.decode()
+    )
 
 
 def test_without_a_score_it_says_what_there_is(client: Client, account: Account, csm: User) -> None:

@@ -127,7 +127,8 @@ class Explanation:
     """Everything behind one figure.
 
     Shape:  `of` names the figure as the API does; `value` as stored, None when there is none; `formula` in one line;
-            `document` the place in docs/ that says it in full, `formula_version` counts its changes.
+            `document` the place in docs/ that says it in full, `formula_version` counts its changes. `timezone` and
+            `audit_href` are the account's; a figure over many accounts has none, and its times are in UTC.
     """
 
     of: str
@@ -140,8 +141,8 @@ class Explanation:
     document: str
     sections: tuple[Section, ...]
     as_of: datetime
-    timezone: str
-    audit_href: str
+    timezone: str = "UTC"
+    audit_href: str = ""
     last_change_at: datetime | None = None
     left_out: tuple[Input, ...] = ()
 

@@ -123,6 +123,13 @@ def format_money(
     return _signed(_money_digits(amount, places), prefix=symbol, ascii_minus=ascii_minus)
 
 
+def format_count(number: int | None, noun: str) -> str:
+    """Count things: `1 account`, `1,204 accounts`; an irregular plural as `person,people`."""
+    singular, _, plural = noun.partition(",")
+    number = number or 0
+    return f"{formats.grouped(number)} {singular if number == 1 else plural or singular + 's'}"
+
+
 def format_pct(value: Decimal | None, *, decimals: int = 0, ascii_minus: bool = False) -> str:
     """Write a completion or a score as a percentage: 71%, 123%.
 

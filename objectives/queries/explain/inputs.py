@@ -72,6 +72,11 @@ def numbers(
     )
 
 
+def tags(*, kind: str, grade: str) -> tuple[str, ...]:
+    """Say what an objective is and how its value is evidenced, as far as means go by it."""
+    return tuple(tag for tag in (ACTIVITY if kind == Kind.ACTIVITY else "", grade) if tag)
+
+
 def objective_inputs(objectives: Sequence[Objective], *, currency: str) -> list[Input]:
     """Describe live objectives, numeric or manual, with who last changed their definition: one query."""
     in_force = ObjectiveRevision.objects.filter(
@@ -103,7 +108,7 @@ def _live(objective: Objective, *, currency: str, changed_by: str) -> Input:
         versioned_by=changed_by,
         href=reverse("objective_history", args=[objective.pk]),
         equation=counted,
-        tags=(ACTIVITY,) if objective.kind == Kind.ACTIVITY else (),
+        tags=tags(kind=objective.kind, grade=objective.grade),
         why_not=why_not,
         source=source_of(objective, objective.reading, currency=currency),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Final
 
 from accounts.models import Account
 from objectives import weeks
+from objectives.evidence import Grade
 from objectives.models import Objective
 from objectives.progress import capped_pct, weighted_mean
 from objectives.queries.explain.inputs import (
@@ -75,6 +76,14 @@ MEANS: Final = {
         lambda each: ACTIVITY not in each.tags,
         _as_it_is,
         "An activity is use or adoption: it counts in value delivered, but is no outcome.",
+    ),
+    "verified": Mean(
+        "Verified",
+        "sum(weight × completion) ÷ sum(weight), over the objectives whose current value is verified",
+        "not_verified",
+        lambda each: Grade.VERIFIED in each.tags,
+        _as_it_is,
+        f"Verified: {Grade.VERIFIED.meaning[0].lower()}{Grade.VERIFIED.meaning[1:]}.",
     ),
 }
 
@@ -153,6 +162,8 @@ def _objectives(taken: Sequence[Input], left_out: Sequence[Input]) -> Section:
         notes.append(f"Not measured yet, so left out: {titles(unmeasured)}.")
     if activities := [each for each in left_out if each.why_not == "activity"]:
         notes.append(f"Activity, so left out here: {titles(activities)}.")
+    if unverified := [each for each in left_out if each.why_not == "not_verified"]:
+        notes.append(f"Reported or estimated, so left out here: {titles(unverified)}.")
     if manual := sum(each.why_not == "manual" for each in left_out):
         many = "objective is" if manual == 1 else "objectives are"
         notes.append(f"{manual} manual {many} done or not done, and never counted.")
@@ -186,13 +197,16 @@ def _sum(mean: Mean, inputs: Sequence[Input]) -> Section:
 def _readings(score: LiveScore, measured: Sequence[Input], *, of: str) -> Section:
     """Give the figures that stand beside the one explained."""
     facts = [pct_fact("value_delivered", "Value delivered", score.value)]
-    for name in ("capped", "outcomes_only"):
+    for name, none in (
+        ("capped", "n/a"),
+        ("outcomes_only", "No outcome measured"),
+        ("verified", "Nothing verified yet"),
+    ):
         mean = MEANS[name]
-        value = mean_of(mean, measured)
         label = mean.label
         if name == "outcomes_only" and any(ACTIVITY in each.tags for each in measured):
             label += ", without activity"
-        facts.append(pct_fact(name, label, value, none="No outcome measured"))
+        facts.append(pct_fact(name, label, mean_of(mean, measured), none=none))
     goals = f"{score.goals.met} of {score.goals.total}"
     facts.append(Fact("goals_met", "Goals met", score.goals.met, goals))
     others = tuple(fact for fact in facts if fact.name != of)

@@ -7,10 +7,9 @@ from typing import Final
 
 from accounts.models import Account
 from objectives import weeks
-from objectives.models import Kind, Objective, ObjectiveRevision, Reading, Snapshot, SnapshotObjective
+from objectives.models import Objective, ObjectiveRevision, Reading, Snapshot, SnapshotObjective
 from objectives.progress import is_met, weighted_mean
 from objectives.queries.explain.inputs import (
-    ACTIVITY,
     COMPLETION,
     equation,
     moment_fact,
@@ -18,6 +17,7 @@ from objectives.queries.explain.inputs import (
     pct_fact,
     source_of,
     status_rules,
+    tags,
     titles,
 )
 from objectives.status import Status
@@ -123,7 +123,7 @@ def _input(
         versioned_by=revision.changed_by if revision else "",
         href=f"/objectives/{part.objective_id}/history/",
         equation=counted,
-        tags=(ACTIVITY,) if part.kind == Kind.ACTIVITY else (),
+        tags=tags(kind=part.kind, grade=part.grade),
         why_not="" if part.completion is not None else "not_measured",
         source=source_of(objective, reading, currency=currency),
     )  # fmt: skip

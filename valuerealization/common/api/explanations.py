@@ -15,8 +15,8 @@ from valuerealization.common.numbers import to_plain
 Json = dict[str, Any]
 
 
-def write_explanation(explanation: Explanation, *, customer: int) -> Json:
-    """Write everything behind a figure of a customer."""
+def write_explanation(explanation: Explanation, *, customer: int | None) -> Json:
+    """Write everything behind a figure of a customer, or of all of them."""
     return {
         "customer": customer,
         "of": explanation.of,
@@ -33,7 +33,7 @@ def write_explanation(explanation: Explanation, *, customer: int) -> Json:
         "left_out": [_input(each) for each in explanation.left_out],
         "sections": [_section(each) for each in explanation.sections],
         "people": list(explanation.people),
-        "audit": explanation.audit_href,
+        "audit": explanation.audit_href or None,
     }
 
 
@@ -192,7 +192,7 @@ class SectionShape(serializers.Serializer[Any]):
 class ExplanationShape(serializers.Serializer[Any]):
     """Formula, inputs, versions, sources, times and people behind a figure."""
 
-    customer = serializers.IntegerField()
+    customer = serializers.IntegerField(allow_null=True, help_text="Null for a figure over all customers.")
     of = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     value = ValueField()
@@ -207,7 +207,7 @@ class ExplanationShape(serializers.Serializer[Any]):
     left_out = InputShape(many=True)
     sections = SectionShape(many=True)
     people = serializers.ListField(child=serializers.CharField())
-    audit = serializers.CharField()
+    audit = serializers.CharField(allow_null=True)
 
     class Meta:
         ref_name = "Explanation"

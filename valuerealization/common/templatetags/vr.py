@@ -12,7 +12,7 @@ from django.forms.boundfield import BoundField
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from valuerealization.common import charts, formats, units
+from valuerealization.common import charts, units
 from valuerealization.common.numbers import to_plain
 
 register = template.Library()
@@ -135,9 +135,7 @@ def svg(number: Decimal | float | str | None) -> str:
 @register.filter
 def count(number: int | None, noun: str) -> str:
     """Count things: `1 account`, `1,204 accounts`; an irregular plural as `person,people`."""
-    singular, _, plural = noun.partition(",")
-    number = number or 0
-    return f"{formats.grouped(number)} {singular if number == 1 else plural or singular + 's'}"
+    return units.format_count(number, noun)
 
 
 @register.filter
