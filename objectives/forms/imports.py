@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
+from accounts.services.attributes import PREFIX
 from objectives.models import ImportKind
 from objectives.services.batches import BatchRefused
 
@@ -93,8 +94,10 @@ class ColumnsForm(forms.Form):
 
 def label_of(name: str) -> str:
     """Name a field for people; the words stay those of the documentation."""
-    if name.startswith("attributes.") or not name.islower():
-        return name.removeprefix("attributes.")
+    if name.startswith(PREFIX):
+        return f"Attribute: {name.removeprefix(PREFIX)}"
+    if not name.islower():
+        return name
     text = name.replace("_", " ")
     return {"arr": "ARR"}.get(text) or text[:1].upper() + text[1:]
 

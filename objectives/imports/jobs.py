@@ -65,7 +65,8 @@ def fields_of(kind: str) -> tuple[list[str], tuple[str, ...], dict[str, tuple[st
     if kind == ImportKind.FOCUS:
         return list(FOCUS_COLUMNS), tuple(FOCUS_COLUMNS), {}
     wanted = KINDS[kind]
-    return list(wanted.columns), wanted.required, dict(wanted.synonyms)
+    columns, synonyms = wanted.known()
+    return list(columns), wanted.required, synonyms
 
 
 def _check(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:

@@ -28,11 +28,19 @@ class Kind:
     required: tuple[str, ...]
     synonyms: Mapping[str, tuple[str, ...]]
     save: Callable[[Import], Saved]
+    more: Callable[[], tuple[Mapping[str, cells.Reader], Mapping[str, tuple[str, ...]]]] = lambda: ({}, {})
+
+    def known(self) -> tuple[dict[str, cells.Reader], dict[str, tuple[str, ...]]]:
+        """List the columns there are today, those that administrators have defined among them, and their synonyms."""
+        columns, synonyms = self.more()
+        return {**self.columns, **columns}, {**self.synonyms, **synonyms}
 
 
 KINDS: Final = MappingProxyType(
     {
-        "accounts": Kind(accounts.COLUMNS, accounts.REQUIRED, accounts.SYNONYMS, accounts.save),
+        "accounts": Kind(
+            accounts.COLUMNS, accounts.REQUIRED, accounts.SYNONYMS, accounts.save, accounts.attribute_columns
+        ),
         "metrics": Kind(metrics.COLUMNS, metrics.REQUIRED, metrics.SYNONYMS, metrics.save),
         "objectives": Kind(goals.COLUMNS, goals.REQUIRED, goals.SYNONYMS, goals.save),
         "readings": Kind(readings.COLUMNS, readings.REQUIRED, readings.SYNONYMS, readings.save),
@@ -89,7 +97,7 @@ def import_rows(
     wanted = KINDS[kind]
     with (
         open_table(
-            path, known=wanted.columns, required=wanted.required, most=MOST_ROWS, columns=layout.columns,
+            path, known=wanted.known()[0], required=wanted.required, most=MOST_ROWS, columns=layout.columns,
             sheet=layout.sheet,
         ) as table,
         transaction.atomic(),
