@@ -9,6 +9,7 @@ urlpatterns = [
     path("theme/", home.set_theme, name="set_theme"),
     path("settings/", settings.preferences, name="settings"),
     path("settings/fold/", settings.fold, name="settings_fold"),
+    path("settings/notifications/", settings.notifications, name="settings_notifications"),
     path("settings/sessions/", settings.sessions, name="settings_sessions"),
     path("settings/sessions/end/", settings.end_sessions, name="settings_sessions_end"),
     path("settings/organisation/", settings.organisation, name="settings_organisation"),

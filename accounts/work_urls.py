@@ -35,6 +35,7 @@ urlpatterns = [
     path("notifications/", notifications.show, name="notifications"),
     path("notifications/seen/", notifications.see_all, name="notifications_seen"),
     path("notifications/<int:pk>/open/", notifications.follow, name="notification_open"),
+    path("notifications/off/<str:token>/", notifications.end_mails, name="notification_off"),
     path("mentions/", notifications.suggest, name="mentions"),
     path("calendar/", feeds.show, name="calendar"),
     path("calendar/new/", feeds.make, name="calendar_make"),

@@ -80,6 +80,19 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS")
 PROXIES = int(env("VR_PROXIES", "0"))  # how many proxies of ours stand in front and set X-Forwarded-For
 
 
+def _public_url() -> str:
+    """Say where people find us: what is written outside a request (a mail) has no other way to know."""
+    host = next((each for each in ALLOWED_HOSTS if not each.startswith((".", "*"))), "localhost")
+    usual = f"http://localhost:{env('PORT', '8000')}" if EMBEDDED else f"http{'s' if HTTPS else ''}://{host}"
+    given = env("VR_PUBLIC_URL", usual).rstrip("/")
+    if not given.startswith(("http://", "https://")):
+        raise ImproperlyConfigured("VR_PUBLIC_URL is where people find this: https://value.example.com")
+    return given
+
+
+VR_PUBLIC_URL = _public_url()
+
+
 # --- Application ---
 
 ROOT_URLCONF = "valuerealization.urls"

@@ -10,6 +10,7 @@ from accounts.models import (
     Meeting,
     Note,
     Notification,
+    NotificationMail,
     Task,
     TaskComment,
     TeamMember,
@@ -65,8 +66,13 @@ register(
 )
 register(
     "notifications",
-    "who was told of a mention or a task",
+    "who was told of what",
     lambda account: Notification.objects.filter(account_id=account).order_by("pk"),
+)
+register(
+    "notification_mails",
+    "which mails that made, and what became of them",
+    lambda account: NotificationMail.objects.filter(notification__account_id=account).order_by("pk"),
 )
 register(
     "audit_entries",

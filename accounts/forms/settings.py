@@ -1,13 +1,23 @@
 """What people choose about their own pages, and administrators about the organisation."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django import forms
 
 from accounts.forms.accounts import currency_choices
-from accounts.models import Clock, Locale, Organisation, Theme, User, Weekday
+from accounts.models import Clock, Locale, NotificationKind, Organisation, Theme, User, Ways, Weekday
 from accounts.services.settings import LOGO_BYTES, SettingsRefused
+
+EXPLAINED: Final = {
+    NotificationKind.MENTION: "With @ and your name, in a note, a comment, a task or a meeting.",
+    NotificationKind.ASSIGNED: "Somebody else gives it to you.",
+    NotificationKind.COMMENT: "On one that you have, or made.",
+    NotificationKind.DUE: "On the day, by the account’s calendar.",
+    NotificationKind.OVERDUE: "Once, on the day after.",
+    NotificationKind.HELD: "One far from what was measured before, on an account of yours: accept or reject it.",
+}
 
 
 class PreferencesForm(forms.Form):
@@ -25,6 +35,33 @@ class PreferencesForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial = {name: getattr(user, name) for name in self.fields}
+
+
+class NotificationsForm(forms.Form):
+    """How one person wants to be told of each kind of thing: two boxes a kind."""
+
+    def __init__(self, *args: Any, ways: Mapping[NotificationKind, Ways], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind, now in ways.items():
+            self.fields[f"{kind.value}_bell"] = forms.BooleanField(
+                label=f"{kind.label}: bell", required=False, initial=now.in_bell
+            )
+            self.fields[f"{kind.value}_mail"] = forms.BooleanField(
+                label=f"{kind.label}: e-mail", required=False, initial=now.by_mail
+            )
+
+    @property
+    def rows(self) -> list[tuple[NotificationKind, str, forms.BoundField, forms.BoundField]]:
+        """List the kinds with an explanation and their two boxes."""
+        return [
+            (kind, EXPLAINED[kind], self[f"{kind.value}_bell"], self[f"{kind.value}_mail"]) for kind in NotificationKind
+        ]
+
+    @property
+    def ways(self) -> dict[NotificationKind, Ways]:
+        """Give what was chosen in the service's terms."""
+        data = self.cleaned_data
+        return {kind: Ways(data[f"{kind.value}_bell"], data[f"{kind.value}_mail"]) for kind in NotificationKind}
 
 
 class OrganisationForm(forms.Form):

@@ -15,13 +15,22 @@ from accounts.models.history import (
 from accounts.models.keys import ApiKey, ApiKeyManager, ApiKeyScope
 from accounts.models.meetings import Meeting, MeetingQuerySet
 from accounts.models.notes import Note, NoteQuerySet
-from accounts.models.notifications import Notification, NotificationKind, NotificationQuerySet
+from accounts.models.notifications import (
+    DEFAULT_WAYS,
+    Notification,
+    NotificationChoice,
+    NotificationKind,
+    NotificationMail,
+    NotificationQuerySet,
+    Ways,
+)
 from accounts.models.organisation import Organisation, Weekday
 from accounts.models.people import Clock, Locale, Role, Theme, User, UserManager
 from accounts.models.segments import SavedSegment, SavedSegmentQuerySet
 from accounts.models.tasks import ChecklistItem, Priority, Task, TaskComment, TaskQuerySet, TaskState
 
 __all__ = [
+    "DEFAULT_WAYS",
     "Account",
     "AccountHistory",
     "AccountQuerySet",
@@ -47,7 +56,9 @@ __all__ = [
     "Note",
     "NoteQuerySet",
     "Notification",
+    "NotificationChoice",
     "NotificationKind",
+    "NotificationMail",
     "NotificationQuerySet",
     "Organisation",
     "Priority",
@@ -66,6 +77,7 @@ __all__ = [
     "User",
     "UserHistory",
     "UserManager",
+    "Ways",
     "Weekday",
     "check_timezone",
     "timezones",

@@ -5,14 +5,14 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import Task, TaskComment
-from accounts.services.notifications import maker, mentioned, tell_mentioned
+from accounts.services.notifications import maker, mentioned, tell_commented, tell_mentioned
 from accounts.services.refusals import save_checked
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
 
 def add_comment(*, task: Task, body: str, by: Actor, at: datetime) -> TaskComment:
-    """Say something about a task; those mentioned are told.
+    """Say something about a task; those mentioned are told, and those whose task it is.
 
     Raises: WorkRefused.
     """
@@ -25,6 +25,7 @@ def add_comment(*, task: Task, body: str, by: Actor, at: datetime) -> TaskCommen
             details={"comment": comment.pk, "body": comment.body},
         )  # fmt: skip
         tell_mentioned(people=people, by=by, at=at, task=task, comment=comment)
+        tell_commented(comment=comment, mentioned=people, by=by, at=at)
     return comment
 
 

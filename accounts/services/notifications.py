@@ -1,5 +1,6 @@
-"""Tell people that they were mentioned or got a task, and remember what they have seen."""
+"""Tell people what waits for them, in the bell and by mail as each wants it, and remember what they have seen."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import Meeting, Note, Notification, NotificationKind, Task, TaskComment, User
 from accounts.prose import AmbiguousMention, mentions
+from accounts.queries.notifications import wishes
+from accounts.services.mails import queue_mails
 from accounts.services.refusals import WorkRefused
 from valuerealization.common.audit import Actor
 from valuerealization.common.models import AuditEntry
@@ -61,14 +64,9 @@ def tell_mentioned(
     where = {"note": note, "task": task, "comment": comment, "meeting": meeting}
     stored = Notification.objects.filter(kind=NotificationKind.MENTION, **where)
     stored.filter(seen_at=None).exclude(person_id__in=people).delete()
-    told = [
-        Notification(
-            person_id=person, kind=NotificationKind.MENTION, account_id=account_id, by_name=by.name[:200],
-            created_at=at, **where,
-        )
-        for person in sorted(people - {person_id(by=by)})
-    ]  # fmt: skip
-    Notification.objects.bulk_create(told, ignore_conflicts=True)
+    known = set(stored.values_list("person_id", flat=True))
+    told = people - {person_id(by=by)} - known
+    _tell(kind=NotificationKind.MENTION, people=told, by=by, at=at, account_id=account_id, **where)
 
 
 def tell_assignee(*, task: Task, former_id: int | None, by: Actor, at: datetime) -> None:
@@ -76,14 +74,40 @@ def tell_assignee(*, task: Task, former_id: int | None, by: Actor, at: datetime)
     if task.assignee_id == former_id:
         return
     mine = Notification.objects.filter(kind=NotificationKind.ASSIGNED, task=task)
-    mine.filter(seen_at=None).exclude(person_id=task.assignee_id).delete()
+    mine.exclude(person_id=task.assignee_id).filter(seen_at=None).delete()
     if task.assignee_id is None or task.assignee_id == person_id(by=by):
         return
-    if not mine.filter(person_id=task.assignee_id).update(seen_at=None, created_at=at, by_name=by.name[:200]):
-        Notification.objects.create(
-            person_id=task.assignee_id, kind=NotificationKind.ASSIGNED, account_id=task.account_id, task=task,
-            by_name=by.name[:200], created_at=at,
-        )  # fmt: skip
+    mine.filter(person_id=task.assignee_id).delete()  # it came back: told anew
+    _tell(
+        kind=NotificationKind.ASSIGNED, people=[task.assignee_id], by=by, at=at, account_id=task.account_id, task=task
+    )
+
+
+def tell_commented(*, comment: TaskComment, mentioned: Collection[int], by: Actor, at: datetime) -> None:
+    """Tell whoever has a task, and whoever made it, what was said about it, unless the text names them anyway."""
+    task = comment.task
+    people = {task.assignee_id, task.created_by_id} - {None, person_id(by=by)} - set(mentioned)
+    _tell(
+        kind=NotificationKind.COMMENT, people=[each for each in people if each is not None], by=by, at=at,
+        account_id=task.account_id, task=task, comment=comment,
+    )  # fmt: skip
+
+
+def _tell(
+    *, kind: NotificationKind, people: Collection[int], by: Actor, at: datetime, account_id: int, **subject: Any
+) -> None:
+    """Write a row for each person who wants to be told, and one for each mail, in the transaction of the cause."""
+    if not people:
+        return
+    wanted = {person: ways for person, ways in wishes(kind, people).items() if ways.in_bell or ways.by_mail}
+    told = Notification.objects.bulk_create(
+        Notification(
+            person_id=person, kind=kind, account_id=account_id, by_name=by.name[:200], in_bell=ways.in_bell,
+            created_at=at, **subject,
+        )
+        for person, ways in sorted(wanted.items(), key=lambda each: each[0])
+    )  # fmt: skip
+    queue_mails(notifications=[each.pk for each in told if wanted[each.person_id].by_mail], at=at)
 
 
 def mark_seen(*, person: User, at: datetime, notification_id: int | None = None) -> int:

@@ -24,6 +24,7 @@ from accounts.models import (
     Meeting,
     Note,
     Notification,
+    NotificationChoice,
     Role,
     SavedSegment,
     Task,
@@ -119,7 +120,10 @@ def _calendar_feeds(person: Person) -> int:
 
 def _notifications(person: Person) -> int:
     """Remove what they were told, and their name from what they told others."""
-    own = _deleted(Notification.objects.filter(person=person.id)) if _is_user(person) else 0
+    own = 0
+    if _is_user(person):
+        own = _deleted(Notification.objects.filter(person=person.id))
+        own += _deleted(NotificationChoice.objects.filter(person=person.id))
     return own + Notification.objects.filter(by_name__in=person.names).update(by_name=person.placeholder)
 
 
@@ -210,9 +214,11 @@ erased(
 erased(what="calendar feeds", fields=["accounts.CalendarFeed.person"], by=_calendar_feeds)
 erased(
     what="notifications",
-    fields=["accounts.Notification.person", "accounts.Notification.by_name"],
+    fields=[
+        "accounts.Notification.person", "accounts.Notification.by_name", "accounts.NotificationChoice.person",
+    ],
     by=_notifications,
-)
+)  # fmt: skip
 erased(
     what="notes, tasks and meetings",
     fields=[f"accounts.{model.__name__}.{field}" for model, fields in _WORK_TEXTS.items() for field in fields],

@@ -9,9 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.forms.settings import OrganisationForm, PreferencesForm
+from accounts.forms.settings import NotificationsForm, OrganisationForm, PreferencesForm
 from accounts.models import Organisation
 from accounts.policies import check_is_admin
+from accounts.queries.notifications import ways_of
+from accounts.services.notification_choices import choose_ways
 from accounts.services.settings import SettingsRefused, remember_fold, update_organisation, update_preferences
 from valuerealization.common.htmx import HtmxRequest, signed_in
 
@@ -28,6 +30,18 @@ def preferences(request: HtmxRequest) -> HttpResponse:
         messages.success(request, "Saved")
         return redirect("settings")
     return _page(request, "accounts/settings.html", "preferences", form=form)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def notifications(request: HtmxRequest) -> HttpResponse:
+    """Choose what to be told of in the bell, and what by mail."""
+    form = NotificationsForm(request.POST if request.method == "POST" else None, ways=ways_of(request.user))
+    if request.method == "POST" and form.is_valid():
+        choose_ways(person=request.user, ways=form.ways)
+        messages.success(request, "Saved")
+        return redirect("settings_notifications")
+    return _page(request, "accounts/settings_notifications.html", "notifications", form=form)
 
 
 @signed_in

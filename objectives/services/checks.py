@@ -1,10 +1,12 @@
 """What is checked of readings as they arrive: outliers are held back, sources that disagree are flagged."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
 
+from accounts.services.reminders import tell_held
 from objectives.outliers import RECENT
 from objectives.tolerance import DEFAULT_PCT
 from valuerealization.common import audit
@@ -56,6 +58,7 @@ SELECT %(kind)s, %(id)s, %(by)s, %(request)s, 'readings.held', held.account_id, 
   a.name, jsonb_build_object('count', count(*), 'first_held', min(held.id), 'last_held', max(held.id))
 FROM held JOIN accounts_account a ON a.id = held.account_id
 GROUP BY held.account_id, a.name ORDER BY held.account_id
+RETURNING account_id
 """
 
 # The latest value of each source, as far as it is about the time of the one that counts.
@@ -101,8 +104,8 @@ _PAIRS_OF_METRIC = """SELECT account_id, metric_id FROM objectives_objective WHE
   UNION SELECT account_id, metric_id FROM objectives_disagreement WHERE metric_id = ANY(%(ids)s)"""
 
 
-def hold_outliers(*, by: Actor, origin: str) -> None:
-    """Set staged rows aside whose value is far from what was measured before, and keep them for a person.
+def hold_outliers(*, by: Actor, origin: str, at: datetime) -> None:
+    """Set staged rows aside whose value is far from what was measured before, and keep them for a person, who is told.
 
     Source: docs/formulas.md#outliers
     """
@@ -116,6 +119,7 @@ def hold_outliers(*, by: Actor, origin: str) -> None:
                 _HOLD,
                 {"origin": origin, "by": by.name[:200], "kind": by.kind, "id": by.id, "request": audit.request_id()},
             )
+            tell_held(account_ids=[row[0] for row in cursor.fetchall()], by=by, at=at)
 
 
 def refresh_disagreements(*, reading_ids: Sequence[int] = (), metric_ids: Sequence[int] = ()) -> None:

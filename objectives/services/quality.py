@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import Account
+from accounts.services.reminders import withdraw_held
 from objectives.evidence import Origin
 from objectives.models import Disagreement, HeldReading, Reading
 from objectives.services.readings import ReadingRow, ReadingsRefused, record_readings
@@ -134,3 +135,5 @@ def _decided(held: HeldReading, *, by: Actor, at: datetime, reason: str) -> None
         label=f"{held.metric}: {held}",
         details={"value": held.value, "observed_at": held.observed_at, "reason": reason},
     )  # fmt: skip
+    if not HeldReading.objects.filter(account=held.account_id, state=HeldReading.State.HELD).exists():
+        withdraw_held(account_id=held.account_id)

@@ -324,7 +324,7 @@ def record_staged(
             cursor.execute(_CONTRADICTIONS)
         origin = origin or origin_of(actor_kind=by.kind)
         if by.kind != "user" if may_hold is None else may_hold:
-            hold_outliers(by=by, origin=origin)
+            hold_outliers(by=by, origin=origin, at=at)
         errors = _errors(cursor)
         if atomic and any(error.code not in SET_ASIDE for error in errors):
             raise ReadingsRefused(errors)

@@ -61,6 +61,7 @@ MATRIX: Final = {
     "set_theme": {"POST": TEAM},
     "settings": _FORM,
     "settings_fold": {"POST": TEAM},
+    "settings_notifications": _FORM,
     "settings_sessions": _PAGE,
     "settings_sessions_end": {"POST": TEAM},
     "settings_organisation": {"GET": ADMINS, "POST": ADMINS},
@@ -191,6 +192,7 @@ MATRIX: Final = {
     "notifications": _PAGE,
     "notifications_seen": {"POST": TEAM},
     "notification_open": {"POST": MINE},
+    "notification_off": _OPEN_FORM,  # by its signature alone
     "mentions": _PAGE,
     "calendar": _PAGE,
     "calendar_make": {"POST": TEAM},

@@ -118,11 +118,16 @@ BROKEN = {
     "accounts_notification_comment_of_task": change(
         "accounts_notification", "comment_id IS NOT NULL", task_id="NULL", note_id="(SELECT id FROM accounts_note)"
     ),
+    "accounts_notification_due_has_its_day": change("accounts_notification", "kind = 'mention'", due_on="'2026-11-15'"),
     "accounts_notification_kind_known": change("accounts_notification", kind="'gossip'"),
     "accounts_notification_once": copy("accounts_notification"),
     "accounts_notification_one_subject": change(
         "accounts_notification", "kind = 'assigned'", note_id="(SELECT id FROM accounts_note)"
     ),
+    "accounts_notificationchoice_kind_known": change("accounts_notificationchoice", kind="'gossip'"),
+    "accounts_notificationchoice_one_a_kind": copy("accounts_notificationchoice"),
+    "accounts_notificationmail_uid_key": copy("accounts_notificationmail"),
+    "accounts_notificationmail_waits_or_ended": change("accounts_notificationmail", next_try_at="NULL"),
     "accounts_task_done_by_with_done_at": change("accounts_task", done_by_id="assignee_id"),
     "accounts_task_external_id_key": copy("accounts_task", uid="gen_random_uuid()"),
     "accounts_task_external_id_null_or_given": change("accounts_task", external_id="''"),
@@ -404,6 +409,7 @@ SCOPED_OTHERWISE = {
     "accounts_checklistitem",
     "accounts_meeting_attendees",
     "accounts_meeting_contacts",
+    "accounts_notificationmail",
     "accounts_taskcomment",
     "accounts_accounthistory",
     "objectives_objectiverevision",

@@ -13,6 +13,8 @@ from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts.models import NotificationKind
+from accounts.queries.mails import off_token
 from tests.architecture.matrix import CALLERS, EVERYBODY, MATRIX, METHODS, PATHS
 from tests.architecture.world import World, make_world
 
@@ -42,6 +44,8 @@ class Route:
         if self.key in PATHS:
             return PATHS[self.key]
         subject = self.pattern.removeprefix("api/").split("/")[0]
+        if self.key == "notification_off":
+            subject = "off"
         if subject == "quality":
             subject = "/".join(self.pattern.split("/")[:2])
         rows = {
@@ -57,6 +61,7 @@ class Route:
             "comments": world.work.comment.pk, "notes": world.work.note.pk, "meetings": world.work.meeting.pk,
             "attachments": world.work.attachment.key, "notifications": world.work.notification.pk,
             "calendar": world.work.feed,
+            "off": off_token(person_id=world.owner.pk, kind=NotificationKind.MENTION),
         }  # fmt: skip
         return "/" + re.sub(r"<\w+:\w+>", lambda _: str(rows[subject] if known else NOBODY), self.pattern)
 

@@ -17,11 +17,13 @@ from accounts.models import (
     Meeting,
     Note,
     Notification,
+    NotificationKind,
     SavedSegment,
     Task,
     TaskComment,
     TeamMember,
     User,
+    Ways,
 )
 from accounts.services.attachments import attach_file
 from accounts.services.attributes import create_attribute
@@ -31,6 +33,7 @@ from accounts.services.feeds import make_feed
 from accounts.services.keys import create_api_key
 from accounts.services.meetings import create_meeting
 from accounts.services.notes import create_note
+from accounts.services.notification_choices import choose_ways
 from accounts.services.tasks import Step, create_task
 from objectives.models import (
     Disagreement,
@@ -195,6 +198,7 @@ def make_work(account: Account, owner: User, leader: User, contact: Contact) -> 
     meeting = create_meeting(
         account=account, by=owner.as_actor(), at=AT, title="Review", starts_at=AT, attendees=[owner], contacts=[contact]
     )
+    choose_ways(person=leader, ways={NotificationKind.DUE: Ways(in_bell=True, by_mail=True)})
     attachment = attach_file(subject=task, upload=SimpleUploadedFile("plan.txt", b"First, call."), by=owner.as_actor())
     return Work(
         task, task.items.get(), comment, note, meeting, attachment, Notification.objects.get(kind="assigned"),
