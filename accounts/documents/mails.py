@@ -38,7 +38,7 @@ def message(mail: NotificationMail) -> EmailMultiAlternatives:
             "kind": NotificationKind(told.kind).label,
             "organisation": settings.VR_ORGANISATION,
         }
-        subject = f"{_cut(line, _SUBJECT)} · {told.account.name}"
+        subject = f"{_cut(line, _SUBJECT)} ({told.account.name})"
         made = EmailMultiAlternatives(
             subject=" ".join(subject.split()),
             body=render_to_string("mail/notification.txt", context),

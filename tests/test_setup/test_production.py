@@ -222,6 +222,7 @@ def _check_without_broker(site: Site) -> None:
             "A database address reads postgresql://user:password@host:5432/name",
         ),
         ({"VR_HTTPS": "maybe"}, "VR_HTTPS is 1 or 0, not 'maybe'"),
+        ({"VR_PUBLIC_URL": "v.example.com"}, "VR_PUBLIC_URL is where people find this: https://value.example.com"),
         ({"EMAIL_URL": "gopher://mail"}, "EMAIL_URL starts with smtp://, smtps://, file:// or console:"),
     ],
 )
