@@ -300,7 +300,7 @@ def test_a_mail_by_a_real_connection(account: Account, amara: User, jonas: User,
     assert "@Jonas Lindqvist: <b>renewal</b> & price" in text.get_content()
     assert "&lt;b&gt;renewal&lt;/b&gt; &amp; price" in html.get_content()
     assert f'href="https://value.example.com/notes/{note.pk}/"' in html.get_content()
-    off = sent["List-Unsubscribe"]
+    off = sent["List-Unsubscribe"].strip()
     assert re.fullmatch(r"<https://value\.example\.com/notifications/off/\S+/>", off)
     assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert off.strip("<>") in text.get_content()
