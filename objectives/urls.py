@@ -38,6 +38,7 @@ urlpatterns = [
     path("imports/<int:pk>/", imports.detail, name="import_detail"),
     path("imports/<int:pk>/columns/", imports.columns, name="import_columns"),
     path("imports/<int:pk>/start/", imports.start, name="import_start"),
+    path("imports/<int:pk>/go-on/", imports.go_on, name="import_go_on"),
     path("imports/<int:pk>/cancel/", imports.cancel, name="import_cancel"),
     path("imports/<int:pk>/undo/", imports.undo, name="import_undo"),
     path("imports/<int:pk>/problems.csv", imports.failed_rows, name="import_problems"),

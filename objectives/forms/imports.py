@@ -33,9 +33,10 @@ class UploadForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields[
-            "file"
-        ].help_text = f"CSV or Excel (.xlsx), up to {_limit_mb()} MB and 200,000 rows. The first row names the columns."
+        self.fields["file"].help_text = (
+            f"CSV or Excel (.xlsx), up to {_limit_mb()} MB: 200,000 readings, 20,000 accounts or objectives. The first"
+            " row names the columns."
+        )
 
     def clean_file(self) -> Any:
         """Refuse a file that is too large, before anybody reads it."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.models import User
 from accounts.policies import edits_only_own_accounts
@@ -28,6 +29,14 @@ log = structlog.get_logger(__name__)
 _UNEXPECTED: Final = (
     "Something went wrong that we did not foresee; nothing was saved. Try once more, and if it happens again tell an"
     " administrator the number of this import."
+)
+_TOO_LONG: Final = (
+    "This took longer than four minutes, so it was stopped; nothing was saved. Split the file into several and import"
+    " them one after the other."
+)
+_UNDO_TOO_LONG: Final = (
+    "Taking it back took longer than four minutes, so it was stopped; everything is as the import left it. Try again"
+    " when less is going on, or tell an administrator."
 )
 _STOPPED: Final = (
     f"The work was interrupted {batches.MOST_ATTEMPTS} times before it was done; nothing was saved. If the file is"
@@ -51,6 +60,12 @@ def run_batch(*, batch_id: int, at: datetime) -> bool:
     except ClaimLost:
         log.warning("import_claim_lost", batch=batch.pk)
         return False
+    except SoftTimeLimitExceeded:
+        # It may have struck inside a statement: that connection knows no more where it is.
+        connection.close()
+        log.warning("import_out_of_time", batch=batch.pk)
+        undoing = batch.state == ImportState.UNDOING
+        batches.give_up(batch=batch, reason=_UNDO_TOO_LONG if undoing else _TOO_LONG, at=at)
     except (OperationalError, InterfaceError):
         batches.release(batch=batch)
         raise  # a connection or a lock: the task is retried

@@ -17,17 +17,23 @@ from objectives.imports.tables import FileRefused, LineError
 from objectives.services.batches import Change
 from valuerealization.common.audit import Actor
 
+# A file is one transaction, and over within four minutes also on a small and busy machine: readings are recorded by a
+# few statements, the others are read, compared and logged one by one.
 MOST_ROWS: Final = 200_000
+MOST_RECORDS: Final = 20_000
+MOST_METRICS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a file can hold: its columns, those it can't do without, what else they are called, how rows are saved."""
+    """What a file can hold: its columns, those it can't do without, what else they are called, how rows are
+    saved, and how many at once."""
 
     columns: Mapping[str, cells.Reader]
     required: tuple[str, ...]
     synonyms: Mapping[str, tuple[str, ...]]
     save: Callable[[Import], Saved]
+    most: int
     more: Callable[[], tuple[Mapping[str, cells.Reader], Mapping[str, tuple[str, ...]]]] = lambda: ({}, {})
 
     def known(self) -> tuple[dict[str, cells.Reader], dict[str, tuple[str, ...]]]:
@@ -39,11 +45,16 @@ class Kind:
 KINDS: Final = MappingProxyType(
     {
         "accounts": Kind(
-            accounts.COLUMNS, accounts.REQUIRED, accounts.SYNONYMS, accounts.save, accounts.attribute_columns
+            accounts.COLUMNS,
+            accounts.REQUIRED,
+            accounts.SYNONYMS,
+            accounts.save,
+            MOST_RECORDS,
+            accounts.attribute_columns,
         ),
-        "metrics": Kind(metrics.COLUMNS, metrics.REQUIRED, metrics.SYNONYMS, metrics.save),
-        "objectives": Kind(goals.COLUMNS, goals.REQUIRED, goals.SYNONYMS, goals.save),
-        "readings": Kind(readings.COLUMNS, readings.REQUIRED, readings.SYNONYMS, readings.save),
+        "metrics": Kind(metrics.COLUMNS, metrics.REQUIRED, metrics.SYNONYMS, metrics.save, MOST_METRICS),
+        "objectives": Kind(goals.COLUMNS, goals.REQUIRED, goals.SYNONYMS, goals.save, MOST_RECORDS),
+        "readings": Kind(readings.COLUMNS, readings.REQUIRED, readings.SYNONYMS, readings.save, MOST_ROWS),
     }
 )
 
@@ -97,7 +108,7 @@ def import_rows(
     wanted = KINDS[kind]
     with (
         open_table(
-            path, known=wanted.known()[0], required=wanted.required, most=MOST_ROWS, columns=layout.columns,
+            path, known=wanted.known()[0], required=wanted.required, most=wanted.most, columns=layout.columns,
             sheet=layout.sheet,
         ) as table,
         transaction.atomic(),

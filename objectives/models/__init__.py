@@ -5,6 +5,7 @@ from objectives.models.history import MetricHistory, ObjectiveHistory
 from objectives.models.imports import (
     DUE,
     IN_EFFECT,
+    LEASE,
     RUNNING,
     FileFormat,
     ImportBatch,
@@ -34,6 +35,7 @@ from objectives.models.standing import Standing, StandingQuerySet
 __all__ = [
     "DUE",
     "IN_EFFECT",
+    "LEASE",
     "RUNNING",
     "CompletionType",
     "Confidence",

@@ -1,6 +1,7 @@
 """Files that people import: the batch is the queue, and remembers what it changed so that it can be undone."""
 
-from typing import Any, Self
+from datetime import timedelta
+from typing import Any, Final, Self
 
 from django.db import models
 from django.db.models import Q
@@ -38,6 +39,7 @@ class ImportState(models.TextChoices):
 
 DUE = (ImportState.CHECK_DUE, ImportState.IMPORT_DUE, ImportState.UNDO_DUE)
 RUNNING = (ImportState.CHECKING, ImportState.IMPORTING, ImportState.UNDOING)
+LEASE: Final = timedelta(seconds=30)  # without a heartbeat; it beats twice a second
 # Its effects are in the tables.
 IN_EFFECT = (ImportState.IMPORTED, ImportState.UNDO_DUE, ImportState.UNDOING)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from accounts.models import User
-from objectives.models import DUE, RUNNING, ImportBatch, ImportFailure, ImportKind, ImportMapping, ImportState
+from objectives.models import DUE, LEASE, RUNNING, ImportBatch, ImportFailure, ImportKind, ImportMapping, ImportState
 from valuerealization.common.keyset import KeysetPage, Ordering, page
 
 PAGE_SIZE: Final = 25
@@ -109,6 +110,13 @@ def import_sources() -> list[str]:
 def is_working(*, batch: ImportBatch) -> bool:
     """Tell whether a worker has it, or is waited for."""
     return batch.state in (*DUE, *RUNNING)
+
+
+def is_left_behind(*, batch: ImportBatch, at: datetime) -> bool:
+    """Tell whether nobody works on what was asked for: its worker is gone, or none was there to hear of it."""
+    if not is_working(batch=batch):
+        return False
+    return (batch.heartbeat_at or batch.updated_at) < at - LEASE
 
 
 def _problem(batch: ImportBatch, failure: ImportFailure, number: int | None, name: str, message: str) -> Problem:

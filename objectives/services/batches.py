@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from objectives.models import (
     DUE,
+    LEASE,
     RUNNING,
     ImportBatch,
     ImportChange,
@@ -29,7 +30,6 @@ from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
 CHUNK_BYTES: Final = 1024 * 1024
-LEASE: Final = "30 seconds"  # without a heartbeat; it beats twice a second
 MOST_ATTEMPTS: Final = 3
 KEEP_FILES: Final = timedelta(days=14)
 BATCH: Final = 5000
@@ -42,13 +42,14 @@ UPDATE objectives_importbatch SET
     ELSE state END,
   attempts = attempts + 1, heartbeat_at = value_now(), rows_done = 0
 WHERE id = %(id)s AND (state = ANY(%(due)s) OR (state = ANY(%(running)s)
-  AND heartbeat_at < value_now() - interval '{LEASE}'))
+  AND heartbeat_at < value_now() - interval '{LEASE.seconds} seconds'))
 RETURNING attempts
 """
 
 _WAITING = f"""
 SELECT id FROM objectives_importbatch
-WHERE state = ANY(%(due)s) OR (state = ANY(%(running)s) AND heartbeat_at < value_now() - interval '{LEASE}')
+WHERE state = ANY(%(due)s) OR (state = ANY(%(running)s)
+  AND heartbeat_at < value_now() - interval '{LEASE.seconds} seconds')
 ORDER BY id
 """
 

@@ -23,6 +23,7 @@ from objectives.models import ImportBatch, ImportFailure, ImportKind, ImportStat
 from objectives.queries.imports import (
     import_sources,
     imports_page,
+    is_left_behind,
     is_working,
     problems_page,
     remembered_columns,
@@ -155,7 +156,8 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
     batch = _batch(request, pk)
     if batch.state == ImportState.UPLOADED and not wants_part(request):
         return leave(request, reverse("import_columns", args=[pk]))
-    seen = _version(batch)
+    left_behind = is_left_behind(batch=batch, at=timezone.now())
+    seen = _version(batch, is_left_behind=left_behind)
     if wants_part(request) and request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     try:
@@ -176,6 +178,7 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
         "next_href": f"?cursor={found.next_cursor}" if found.next_cursor else "",
         "previous_href": f"?cursor={found.previous_cursor}" if found.previous_cursor else "",
         "is_working": working,
+        "is_left_behind": left_behind,
         "verb": _VERBS.get(ImportState(batch.state), ""),
         "poll": f"{request.path}?seen={seen}&said={quarter}",
         "announce": _announcement(batch, quarter, said, is_working=working),
@@ -204,6 +207,15 @@ def start(request: HtmxRequest, pk: int) -> HttpResponse:
         messages.warning(request, str(refused))
     else:
         ring_after_commit(TASK, batch=batch.pk)
+    return leave(request, batch.get_absolute_url())
+
+
+@signed_in
+@require_POST
+def go_on(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Call for a worker again, where one died or none was there; while one is at work this changes nothing."""
+    batch = _batch(request, pk)
+    ring_after_commit(TASK, batch=batch.pk)
     return leave(request, batch.get_absolute_url())
 
 
@@ -306,9 +318,9 @@ def _steps(current: int, *, is_over: bool = False) -> list[dict[str, Any]]:
     ]
 
 
-def _version(batch: ImportBatch) -> str:
+def _version(batch: ImportBatch, *, is_left_behind: bool) -> str:
     """Name what a page shows, so that the same is not sent again."""
-    return f"{batch.state}-{batch.rows_done}-{batch.rows_total}"
+    return f"{batch.state}-{batch.rows_done}-{batch.rows_total}{'-alone' if is_left_behind else ''}"
 
 
 def _announcement(batch: ImportBatch, quarter: int, said: str, *, is_working: bool) -> str:

@@ -139,6 +139,7 @@ MATRIX: Final = {
     "import_detail": {"GET": OWN},
     "import_columns": _OWN_FORM,
     "import_start": {"POST": OWN},
+    "import_go_on": {"POST": OWN},
     "import_cancel": {"POST": OWN},
     "import_undo": _OWN_FORM,
     "import_problems": {"GET": OWN},

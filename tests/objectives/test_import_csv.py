@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -662,8 +663,9 @@ class TestFiles:
         assert everything() == before
 
     def test_too_many_rows(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert run.MOST_ROWS == 200_000
-        monkeypatch.setattr(run, "MOST_ROWS", 3)
+        limits = {kind: wanted.most for kind, wanted in KINDS.items()}
+        assert limits == {"accounts": 20_000, "metrics": 2_000, "objectives": 20_000, "readings": 200_000}
+        monkeypatch.setattr(run, "KINDS", {**KINDS, "accounts": replace(KINDS["accounts"], most=3)})
         rows = [f"A-{number},Account {number},UTC" for number in range(4)]
         assert errors("accounts", write(ACCOUNT_HEADER, *rows)) == [
             "line 5: The file has more than 3 rows. Split it into several files."
