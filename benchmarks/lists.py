@@ -38,17 +38,19 @@ def _csv(now: datetime) -> list[Figure]:
     with CaptureQueriesContext(connection) as captured:
         size = sum(len(piece) for piece in _pieces(now))
     statement = next(query["sql"] for query in captured.captured_queries if query["sql"].startswith("COPY"))
-    ratios, firsts = [], []
+    ratios, early = [], []
     for turn in range(RUNS):
         bare = _psql(statement)
         start = time.perf_counter()
         pieces = iter(_pieces(now))
         next(pieces)
-        firsts.append(time.perf_counter() - start)
+        first = time.perf_counter() - start
         for _ in pieces:
             pass
-        ratios.append((time.perf_counter() - start) / bare)
-        say(f"  CSV {turn + 1}: COPY {bare:.2f} s, file ×{ratios[-1]:.2f}, first byte {firsts[-1] * 1000:.0f} ms")
+        whole = time.perf_counter() - start
+        ratios.append(whole / bare)
+        early.append(first / whole)
+        say(f"  CSV {turn + 1}: COPY {bare:.2f} s, file ×{ratios[-1]:.2f}, first byte after {first * 1000:.0f} ms")
     tracemalloc.start()
     for _ in _pieces(now):
         pass
@@ -56,6 +58,7 @@ def _csv(now: datetime) -> list[Figure]:
     tracemalloc.stop()
     return [
         _middle(f"CSV of {COUNT:,} rows ÷ COPY … TO STDOUT", ratios, 1.5, f"{size / 2**20:.0f} MiB"),
+        _middle("CSV: time to the first byte ÷ to the last", early, 0.2, "the heading, while the database sorts"),
         Figure("CSV: most memory of ours at once", peak_mib, 4, unit=" MiB"),
     ]
 

@@ -81,8 +81,8 @@ def csv_response(rows: QuerySet[Any], columns: Sequence[Column], *, filename: st
 def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column], *, bom: bool = False) -> Generator[bytes]:
     """Write a list as CSV, a heading and a line per row, in pieces of some 64 KiB.
 
-    Shape:  the rows and their order are the queryset's, at one instant: it is one statement. Lines end in CR LF, as
-            RFC 4180 says.
+    Shape:  the heading comes at once, while the database still sorts. The rows and their order are the queryset's, at
+            one instant: it is one statement. Lines end in CR LF, as RFC 4180 says.
     """
     names = [f"csv_{number}" for number in range(len(columns))]
     values = {
@@ -93,7 +93,8 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column], *, bom: bool = Fa
         rows.annotate(**values).values_list(*names),
         quoted=[name for name, column in zip(names, columns, strict=True) if column.is_text],
     )
-    buffer = bytearray((BOM if bom else b"") + ",".join(column.heading for column in columns).encode() + b"\r\n")
+    yield (BOM if bom else b"") + ",".join(column.heading for column in columns).encode() + b"\r\n"
+    buffer = bytearray()
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for piece in copy:
             # Every line break is the end of a line: inside a cell the escaping made a blank of it.
@@ -101,7 +102,8 @@ def csv_chunks(rows: QuerySet[Any], columns: Sequence[Column], *, bom: bool = Fa
             if len(buffer) >= _CHUNK_BYTES:
                 yield bytes(buffer)
                 buffer.clear()
-    yield bytes(buffer)
+    if buffer:
+        yield bytes(buffer)
 
 
 class _Matches(Func):
