@@ -1,25 +1,23 @@
-"""Geometry of the server-rendered charts: positions in percent as ready-to-print strings.
-
-Nothing here depends on a locale: every string carries a period as its decimal mark, so a template
-prints it as it is. Labels and titles are text, to be escaped like any other.
-"""
+"""A line chart: weekly values, the plan beside them, more lines and marks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, localcontext
-from itertools import groupby
 from typing import Final, Literal
 
-from valuerealization.common.numbers import WIDE, display_pct, to_plain
+from valuerealization.common.charts.geometry import (
+    HUNDRED,
+    across,
+    area_path,
+    half_a_week,
+    line_path,
+    percent,
+    runs_of,
+)
+from valuerealization.common.numbers import WIDE
 from valuerealization.common.scales import Axis, full_axis, to_multiple, zoomed_axis
 from valuerealization.common.units import format_pct
 
-SPARK_MIN_SPAN: Final = Decimal(12)
-SPARK_MIN_VALUES: Final = 2
-
-_HUNDRED: Final = Decimal(100)
-_SPARK_TOP: Final = Decimal(8)
-_SPARK_BOTTOM: Final = Decimal(92)
 _LABEL_INTERVALS: Final = 5
 _LABEL_GAP: Final = Decimal(10)
 _MAJOR_GAP: Final = Decimal(22)
@@ -30,18 +28,6 @@ _NEAR_BOTTOM: Final = Decimal(88)
 _NEAR_START: Final = Decimal(15)
 
 Anchor = Literal["start", "middle", "end"]
-Point = tuple[Decimal, Decimal]
-
-
-@dataclass(frozen=True, slots=True)
-class Sparkline:
-    """Hold a word-sized line: two paths in a 0 to 100 box, the end dot and its sentence."""
-
-    area: str
-    line: str
-    end_x: str
-    end_y: str
-    aria_label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,67 +146,6 @@ class Chart:
         return bool(self.plan)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Hold one part of a stacked bar, with its share of the whole as text."""
-
-    key: str
-    label: str
-    count: int
-    share: str
-    x: str
-    width: str
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Hold a stacked bar: `segments` to draw (none of them empty), `rows` to list (all of them)."""
-
-    segments: tuple[Segment, ...]
-    rows: tuple[Segment, ...]
-    total: int
-    aria_label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Hold an objective's rule from baseline to target.
-
-    Shape:  state is empty (not measured: no fill, no marker), back (below 0: a left arrow), part
-            (fill and ring at `fill`) or full (100 and more: full bar and chevrons).
-    """
-
-    state: Literal["empty", "back", "part", "full"]
-    fill: str
-
-
-def sparkline(values: Sequence[Decimal | None], *, subject: str = "") -> Sparkline | None:
-    """Draw a row of weekly values on a scale of its own.
-
-    Shape:  None with fewer than 2 values (the page says "New" instead). The scale spans at least 12
-            points, so that noise does not look like drama. A missing week breaks the line.
-    Units:  values in percent; positions in percent of the box, one decimal.
-    Source: docs/formulas.md#charts
-    """
-    known = [number for number, value in enumerate(values) if value is not None]
-    numbers = [value for value in values if value is not None]
-    if len(known) < SPARK_MIN_VALUES:
-        return None
-    first, last = known[0], known[-1]
-    with localcontext(WIDE):
-        low, high = min(numbers), max(numbers)
-        scale = (_SPARK_BOTTOM - _SPARK_TOP) / max(high - low, SPARK_MIN_SPAN)
-        middle, centre = (low + high) / 2, (_SPARK_TOP + _SPARK_BOTTOM) / 2
-        runs = _runs([None if value is None else centre - (value - middle) * scale for value in values])
-        return Sparkline(
-            area=_area(runs),
-            line=_line(runs),
-            end_x=_percent(_across(last, len(values))),
-            end_y=_percent(runs[-1][-1][1]),
-            aria_label=_spark_sentence(numbers[0], numbers[-1], weeks=last - first + 1, subject=subject),
-        )
-
-
 def line_chart(
     weeks: Sequence[ChartWeek],
     *,
@@ -247,107 +172,24 @@ def line_chart(
     shown += [value for each in series for value in each.values if value is not None]
     with localcontext(WIDE):
         axis = zoomed_axis(shown) if zoom else full_axis(shown)
-        actual = _runs(_heights(axis, (week.value for week in weeks)))
+        actual = runs_of(_heights(axis, (week.value for week in weeks)))
         return Chart(
             grid=_grid(axis),
-            area=_area(actual) if axis.low.is_zero() and not zoom else "",
-            plan=_line(_runs(_heights(axis, (week.plan for week in weeks)))),
-            actual=_line(actual),
-            today_x=_percent(_across(last, len(weeks))) if last < len(weeks) - 1 else "",
-            last=_last_point(weeks[last], x=_across(last, len(weeks)), y=actual[-1][-1][1]),
+            area=area_path(actual) if axis.low.is_zero() and not zoom else "",
+            plan=line_path(runs_of(_heights(axis, (week.plan for week in weeks)))),
+            actual=line_path(actual),
+            today_x=percent(across(last, len(weeks))) if last < len(weeks) - 1 else "",
+            last=_last_point(weeks[last], x=across(last, len(weeks)), y=actual[-1][-1][1]),
             labels=_axis_labels([week.label for week in weeks], last),
             hits=_hits(weeks, last, series),
             aria_label=_chart_sentence(weeks[known[0]], weeks[last], subject) + _also(series, marks),
             lines=tuple(_series_line(axis, each, number) for number, each in enumerate(series, start=1)),
-            marks=tuple(Mark(_percent(_across(number, len(weeks))), text) for number, text in marks),
+            marks=tuple(Mark(percent(across(number, len(weeks))), text) for number, text in marks),
         )
-
-
-def distribution(parts: Iterable[tuple[str, str, int]]) -> Distribution:
-    """Divide a stacked bar among counts, in the order they come.
-
-    Shape:  parts are (key, label, count); a part of 0 is listed but not drawn. A share too small to
-            round to 1 % reads "<1%".
-    Units:  positions in percent of the bar, one decimal.
-    """
-    listed = list(parts)
-    total = sum(count for _, _, count in listed)
-    rows: list[Segment] = []
-    before = 0
-    with localcontext(WIDE):
-        for key, label, count in listed:
-            width = _share(count, total)
-            text = "<1%" if 0 < width < Decimal("0.5") else f"{to_plain(width, places=0)}%"
-            rows.append(Segment(key, label, count, text, _percent(_share(before, total)), _percent(width)))
-            before += count
-    return Distribution(
-        segments=tuple(row for row in rows if row.count),
-        rows=tuple(rows),
-        total=total,
-        aria_label=", ".join(f"{row.label} {row.count:,}" for row in rows),
-    )
-
-
-def progress_rule(completion: Decimal | None) -> Rule:
-    """Draw an objective's rule: the bar stops at both ends, the number beside it does not.
-
-    Units:  completion in percent; the bar's length is the percentage shown, so that the two agree.
-    Source: docs/formulas.md#display
-    """
-    if completion is None:
-        return Rule("empty", "0%")
-    shown = display_pct(completion)
-    if shown < 0:
-        return Rule("back", "0%")
-    return Rule("full", "100%") if shown >= _HUNDRED else Rule("part", f"{shown}%")
-
-
-def _number(value: Decimal) -> str:
-    return to_plain(value, places=1)
-
-
-def _percent(value: Decimal) -> str:
-    return f"{_number(value)}%"
-
-
-def _share(part: int, whole: int) -> Decimal:
-    return _HUNDRED * part / whole if whole else Decimal(0)
-
-
-def _across(number: int, count: int) -> Decimal:
-    """Place a week: the first at 0, the last at 100, a lone one at the end."""
-    return _share(number, count - 1) if count > 1 else _HUNDRED
-
-
-def _runs(heights: Sequence[Decimal | None]) -> list[list[Point]]:
-    """Split a series at its gaps; a week alone between two gaps becomes a level stroke of its width."""
-    runs = []
-    half = _half_a_week(len(heights)) if len(heights) > 1 else Decimal(0)
-    for known, group in groupby(enumerate(heights), key=lambda pair: pair[1] is not None):
-        if not known:
-            continue
-        run = [(_across(number, len(heights)), height) for number, height in group if height is not None]
-        if len(run) == 1:
-            x, y = run[0]
-            run = [(max(x - half, Decimal(0)), y), (min(x + half, _HUNDRED), y)]
-        runs.append(run)
-    return runs
-
-
-def _line(runs: list[list[Point]]) -> str:
-    return "".join("M" + "L".join(f"{_number(x)} {_number(y)}" for x, y in run) for run in runs)
-
-
-def _area(runs: list[list[Point]]) -> str:
-    return "".join(f"{_line([run])}L{_number(run[-1][0])} 100L{_number(run[0][0])} 100Z" for run in runs)
 
 
 def _heights(axis: Axis, values: Iterable[Decimal | None]) -> list[Decimal | None]:
     return [None if value is None else axis.place(value) for value in values]
-
-
-def _half_a_week(count: int) -> Decimal:
-    return _share(1, 2 * (count - 1)) if count > 1 else _HUNDRED
 
 
 def _grid(axis: Axis) -> tuple[GridLine, ...]:
@@ -356,7 +198,7 @@ def _grid(axis: Axis) -> tuple[GridLine, ...]:
     level = to_multiple(axis.low, axis.step, ROUND_CEILING)
     while level <= axis.high:
         css: Literal["axis", "grid"] = "axis" if level == base else "grid"
-        lines.append(GridLine(y=_percent(axis.place(level)), label=format_pct(level), css=css))
+        lines.append(GridLine(y=percent(axis.place(level)), label=format_pct(level), css=css))
         level += axis.step
     return tuple(lines)
 
@@ -366,8 +208,8 @@ def _last_point(week: ChartWeek, *, x: Decimal, y: Decimal) -> LastPoint:
     below = (plan_above or y < _NEAR_TOP) and y < _NEAR_BOTTOM
     near_start = x < _NEAR_START
     return LastPoint(
-        x=_percent(x),
-        y=_percent(y),
+        x=percent(x),
+        y=percent(y),
         text=format_pct(week.value),
         dx="8" if near_start else "-8",
         dy=_BELOW if below else _ABOVE,
@@ -384,7 +226,7 @@ def _axis_labels(labels: Sequence[str], last: int) -> tuple[AxisLabel, ...]:
     major = _keep_apart(picked, len(labels), _MAJOR_GAP)
     return tuple(
         AxisLabel(
-            x=_percent(_across(number, len(labels))),
+            x=percent(across(number, len(labels))),
             label=labels[number],
             anchor="end" if number == end else "start" if number == 0 else "middle",
             minor=number not in major,
@@ -396,23 +238,23 @@ def _axis_labels(labels: Sequence[str], last: int) -> tuple[AxisLabel, ...]:
 def _keep_apart(numbers: list[int], count: int, gap: Decimal) -> list[int]:
     kept: list[int] = []
     for number in numbers:
-        if all(abs(_across(number, count) - _across(other, count)) >= gap for other in kept):
+        if all(abs(across(number, count) - across(other, count)) >= gap for other in kept):
             kept.append(number)
     return kept
 
 
 def _series_line(axis: Axis, series: Series, number: int) -> SeriesLine:
-    runs = _runs(_heights(axis, series.values))
-    x, y = runs[-1][-1] if runs else (_HUNDRED, _HUNDRED)
+    runs = runs_of(_heights(axis, series.values))
+    x, y = runs[-1][-1] if runs else (HUNDRED, HUNDRED)
     known = [value for value in series.values if value is not None]
     return SeriesLine(
         key=series.key,
         label=series.label,
         number=number,
         letter=series.letter or chr(ord("A") + number - 1),
-        path=_line(runs),
-        end_x=_percent(x),
-        end_y=_percent(y),
+        path=line_path(runs),
+        end_x=percent(x),
+        end_y=percent(y),
         last=format_pct(known[-1]) if known else "",
     )
 
@@ -428,28 +270,19 @@ def _also(series: Sequence[Series], marks: Sequence[tuple[int, str]]) -> str:
 
 
 def _hits(weeks: Sequence[ChartWeek], last: int, series: Sequence[Series] = ()) -> tuple[Hit, ...]:
-    half = _half_a_week(len(weeks))
+    half = half_a_week(len(weeks))
     hits = []
     for number, week in enumerate(weeks):
-        centre = _across(number, len(weeks))
-        left, right = max(centre - half, Decimal(0)), min(centre + half, _HUNDRED)
+        centre = across(number, len(weeks))
+        left, right = max(centre - half, Decimal(0)), min(centre + half, HUNDRED)
         value = format_pct(week.value) if week.value is not None else "no score" if number < last else ""
         plan = "" if week.plan is None else format_pct(week.plan)
         texts = [text for text in (value, f"plan {plan}" if plan else "") if text]
         more = ((each.label, each.values[number]) for each in series)
         texts += [f"{label} {format_pct(found)}" for label, found in more if found is not None]
         title = f"{week.label}: {', '.join(texts)}" if texts else week.label
-        hits.append(Hit(_percent(left), _percent(right - left), title, week.label, value, plan))
+        hits.append(Hit(percent(left), percent(right - left), title, week.label, value, plan))
     return tuple(hits)
-
-
-def _spark_sentence(first: Decimal, last: Decimal, *, weeks: int, subject: str) -> str:
-    start, end = format_pct(first), format_pct(last)
-    if not subject:
-        return f"From {start} to {end} in {weeks} weeks"
-    if start == end:
-        return f"{subject} stayed at {end} for {weeks} weeks"
-    return f"{subject} {'rose' if last > first else 'fell'} from {start} to {end} in {weeks} weeks"
 
 
 def _chart_sentence(first: ChartWeek, last: ChartWeek, subject: str) -> str:
