@@ -42,9 +42,12 @@ def contracts() -> dict[str, dict[str, Any]]:
 
 
 def pure_modules() -> list[Path]:
-    """List the modules that the forbidden contract keeps pure."""
+    """List the modules that the forbidden contract keeps pure, each file of a package."""
     names = contracts()["Pure modules"]["source_modules"]
-    return [PROJECT / f"{module.replace('.', '/')}.py" for module in names]
+    paths = [PROJECT / module.replace(".", "/") for module in names]
+    return [
+        file for path in paths for file in (sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")])
+    ]
 
 
 def test_contracts_hold() -> None:
