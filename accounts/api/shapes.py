@@ -1,13 +1,14 @@
-"""What requests about tasks may hold and answers do hold: read strictly by these, described by these in the schema."""
+"""What requests about tasks and contacts may hold, and what answers do hold: read strictly, described in the schema."""
 
 from typing import Final
 
 from rest_framework import serializers
 
-from accounts.models import Priority, TaskState
+from accounts.models import ContactRole, Priority, TaskState
 from valuerealization.common.api.fields import (
     ChoiceField,
     DateField,
+    EmailField,
     ExternalIdField,
     FlagField,
     InstantField,
@@ -52,3 +53,24 @@ class Task(StrictSerializer):
     created_by = serializers.EmailField(read_only=True, allow_null=True, help_text="Null unless a person made it.")
     done_at = InstantField(read_only=True, allow_null=True)
     done_by = serializers.EmailField(read_only=True, allow_null=True, help_text="Null unless a person finished it.")
+
+
+class Contact(StrictSerializer):
+    """Somebody at a customer."""
+
+    id = serializers.IntegerField(read_only=True)
+    created_at = InstantField(read_only=True)
+    updated_at = InstantField(read_only=True)
+    customer = ReferenceField()
+    external_id = ExternalIdField()
+    name = TextField(max_length=120)
+    email = EmailField(
+        required=False, allow_blank=True, help_text="In small letters; once among a customer's contacts."
+    )
+    title = TextField(max_length=120, required=False, allow_blank=True, help_text="Job title.")
+    phone = TextField(max_length=40, required=False, allow_blank=True)
+    roles = serializers.ListField(
+        child=ChoiceField(ContactRole.values), required=False, help_text="A list given replaces the one there was."
+    )
+    archived = FlagField(required=False, help_text="`true` takes the place of deleting, `false` brings back.")
+    archived_at = InstantField(read_only=True, allow_null=True)

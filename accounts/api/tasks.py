@@ -73,7 +73,7 @@ class Tasks(ApiView):
     def post(self, request: Request) -> Response:
         """Add a task to a customer."""
         fields = _fields(self.body(shapes.Task), stored=None)
-        account, state = _customer(fields.pop("customer")), fields.pop("state", TaskState.OPEN)
+        account, state = find_customer(fields.pop("customer")), fields.pop("state", TaskState.OPEN)
         with transaction.atomic(), _refusals():
             at = timezone.now()
             saved = create_task(account=account, by=self.actor, at=at, **fields)
@@ -146,12 +146,7 @@ def _find(reference: int | str) -> Task:
 
 
 def _filtered(query: dict[str, Any]) -> QuerySet[Task]:
-    rows = _tasks()
-    reference = query.get("customer")
-    if isinstance(reference, int):
-        rows = rows.filter(account_id=reference)
-    elif reference:
-        rows = rows.filter(account__external_id=reference)
+    rows = of_customer(_tasks(), query)
     if query.get("search"):
         rows = rows.filter(title__icontains=query["search"])
     if query.get("assignee"):
@@ -162,7 +157,19 @@ def _filtered(query: dict[str, Any]) -> QuerySet[Task]:
     return rows.filter(**plain)
 
 
-def _customer(reference: int | str) -> Account:
+def of_customer(rows: QuerySet[Any], query: dict[str, Any]) -> QuerySet[Any]:
+    """Keep the rows of the customer that a query names, if it names one."""
+    reference = query.get("customer")
+    if isinstance(reference, int):
+        return rows.filter(account_id=reference)
+    return rows.filter(account__external_id=reference) if reference else rows
+
+
+def find_customer(reference: int | str) -> Account:
+    """Find the customer that a body names.
+
+    Raises: Invalid, naming the field.
+    """
     named = {"pk": reference} if isinstance(reference, int) else {"external_id": reference}
     account = Account.objects.filter(**named).first()
     if account is None:

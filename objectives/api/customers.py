@@ -13,11 +13,13 @@ from rest_framework.response import Response
 
 from accounts.api.people import person
 from accounts.models import Account, Segment
-from accounts.services.accounts import archive_account, create_account, update_account
+from accounts.services.accounts import archive_account
 from accounts.stages import Stage
 from objectives.api import shapes, writers
 from objectives.models import Standing
+from objectives.queries.attributes import attribute_values
 from objectives.queries.lists import NONE, ORDERINGS, AccountFilter, ordering, parse_ordering, standings
+from objectives.services.attributes import add_account, save_attributes
 from valuerealization.common.api.etags import check_match, one
 from valuerealization.common.api.fields import DateField, DecimalField, QueryFlagField
 from valuerealization.common.api.idempotency import idempotent
@@ -27,10 +29,9 @@ from valuerealization.common.api.queries import ListQuery, Query, check_names
 from valuerealization.common.api.views import ApiView, by_reference
 
 
-class AccountQuery(Query):
+class AccountFilters(Query):
     """Filters of customers: those of the portfolio page."""
 
-    ordering = serializers.ChoiceField(ORDERINGS, required=False, help_text="`worst` unless given.")
     status = serializers.MultipleChoiceField(choices=[*shapes.STATUSES, NONE], required=False)
     owner = serializers.CharField(required=False, help_text="E-mail address, or none.")
     segment = serializers.ChoiceField([*Segment.values, NONE], required=False)
@@ -41,6 +42,12 @@ class AccountQuery(Query):
     value_max = DecimalField(required=False, help_text="Percent, inclusive.")
     renewal_before = DateField(required=False)
     in_segment = serializers.CharField(required=False, help_text="Id of a saved segment.")
+
+
+class AccountQuery(AccountFilters):
+    """Filters and order of customers."""
+
+    ordering = serializers.ChoiceField(ORDERINGS, required=False, help_text="`worst` unless given.")
     archived = QueryFlagField(required=False, help_text="The archived ones instead.")
 
 
@@ -86,7 +93,8 @@ class Customers(ApiView):
         on = timezone.now().date()
 
         def write(rows: Sequence[Standing]) -> list[dict[str, Any]]:
-            return [writers.customer(row, on=on) for row in rows]
+            values = attribute_values(row.account for row in rows)
+            return [writers.customer(row, on=on, attributes=values[row.pk]) for row in rows]
 
         rows = standings(self.query["filter"], live=True, on=on).select_related("account__owner")
         return page(request, rows, ordering(self.query["ordering"], live=True), query=self.query, write=write)
@@ -101,7 +109,7 @@ class Customers(ApiView):
     def post(self, request: Request) -> Response:
         """Add a customer."""
         fields = _fields(self.body(shapes.Customer), stored=None)
-        account = create_account(by=self.actor, **fields)
+        account = add_account(by=self.actor, at=timezone.now(), values=fields.pop("attributes", {}), **fields)
         return one(request, _written(account.pk), status=201, location=f"/api/customers/{account.pk}")
 
 
@@ -113,17 +121,18 @@ class OneCustomer(ApiView):
         """Read a customer, archived or not."""
         rows = Standing.objects.select_related("account__owner")
         standing = by_reference(rows, reference, external="account__external_id")
-        return one(request, writers.customer(standing, on=timezone.now().date()))
+        return one(request, _write(standing))
 
     @extend_schema(
         operation_id="update_customer", summary="Change a customer", request=shapes.Customer, responses=shapes.Customer
     )
     def patch(self, request: Request, reference: int | str) -> Response:
-        """Change what is given; the rest stays."""
+        """Change what is given; the rest stays, of `attributes` too, where null takes a value away."""
         data = self.body(shapes.Customer, partial=True)
         with transaction.atomic():
             account = self._locked(reference)
-            update_account(account=account, by=self.actor, at=timezone.now(), **_fields(data, stored=account))
+            fields, at = _fields(data, stored=account), timezone.now()
+            save_attributes(account=account, by=self.actor, at=at, values=fields.pop("attributes", {}), **fields)
         return one(request, _written(account.pk))
 
     @extend_schema(operation_id="archive_customer", summary="Archive a customer", responses={204: None})
@@ -150,7 +159,12 @@ def find_customer(reference: int | str) -> Account:
 
 def _written(account_id: int) -> dict[str, Any]:
     standing = Standing.objects.select_related("account__owner").get(pk=account_id)
-    return writers.customer(standing, on=timezone.now().date())
+    return _write(standing)
+
+
+def _write(standing: Standing) -> dict[str, Any]:
+    values = attribute_values([standing.account])
+    return writers.customer(standing, on=timezone.now().date(), attributes=values[standing.pk])
 
 
 def _fields(data: dict[str, Any], *, stored: Account | None) -> dict[str, Any]:
@@ -158,7 +172,6 @@ def _fields(data: dict[str, Any], *, stored: Account | None) -> dict[str, Any]:
 
     Raises: Invalid, naming the field.
     """
-    data.pop("attributes", None)
     if "owner" in data:
         data["owner"] = person(data["owner"], now=stored.owner if stored else None)
     if data.get("arr") is not None:

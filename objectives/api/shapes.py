@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import Segment
+from accounts.models import AttributeType
+from accounts.models import Segment as SizeClass
 from accounts.stages import Stage
 from objectives.cadence import Cadence
 from objectives.evidence import Grade
@@ -23,6 +23,7 @@ from valuerealization.common.api.fields import (
     InstantField,
     MoneyField,
     PersonField,
+    PositionField,
     ReferenceField,
     Strict,
     StrictSerializer,
@@ -38,18 +39,31 @@ GRADES: Final = [grade.value for grade in Grade]
 STATUSES: Final = [status.value for status in Status]
 
 
-@extend_schema_field(OpenApiTypes.OBJECT)
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "boolean", "number", "null"]},
+        "examples": [{"tier": "gold", "seats": "250", "kick_off": "2026-03-01", "reference": True}],
+    }
+)
 class AttributesField(Strict):
-    """Custom fields by key; none is defined, so only an empty object can be given."""
+    """Custom attributes by key; what each may hold, its definition says."""
 
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise ValueRefused("not_an_object", "Give a JSON object.")
-        if value:
-            raise serializers.ValidationError(
-                {name: [serializers.ErrorDetail("There is no such attribute.", "unknown_attribute")] for name in value}
-            )
-        return {}
+        return dict(value)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "examples": [{"all": [{"field": "arr", "op": "at_least", "value": "100000"}]}],
+    }
+)
+class RuleField(Strict):
+    """A segment's rule as JSON; `accounts.rules` reads it."""
 
 
 class Resource(StrictSerializer):
@@ -66,12 +80,16 @@ class Customer(Resource):
     external_id = ExternalIdField()
     name = TextField(max_length=200)
     timezone = TextField(max_length=64, help_text="IANA name, for example Europe/Berlin.")
-    segment = ChoiceField(Segment.values, required=False, allow_null=True, blank="")
+    segment = ChoiceField(SizeClass.values, required=False, allow_null=True, blank="")
     industry = TextField(max_length=80, required=False, allow_blank=True)
     currency = CurrencyField(required=False, help_text="ISO 4217; USD unless given.")
     arr = MoneyField(required=False, allow_null=True)
     owner = PersonField(help_text="E-mail address of one of the team.")
-    attributes = AttributesField(required=False)
+    attributes = AttributesField(
+        required=False,
+        help_text="By key, those with a value: numbers as decimals, days as ISO 8601, yes or no as a boolean. "
+        "A change takes those given; null takes a value away, but for a number, which was a reading.",
+    )
     contract_signed_on = DateField(required=False, allow_null=True)
     went_live_on = DateField(required=False, allow_null=True)
     renewal_on = DateField(required=False, allow_null=True)
@@ -136,6 +154,41 @@ class Metric(Resource):
     validated_by = TextField(max_length=120, required=False, allow_blank=True)
     reported_by = TextField(max_length=120, required=False, allow_blank=True)
     version = serializers.IntegerField(read_only=True)
+
+
+class Attribute(Resource):
+    """The definition of a custom attribute of customers."""
+
+    key = TextField(max_length=64, help_text="Small letters, digits and `_`; it stays what it is.")
+    name = TextField(max_length=80)
+    type = ChoiceField(AttributeType.values, help_text="It stays what it is.")
+    choices = serializers.ListField(
+        child=TextField(max_length=80), required=False, help_text="Of the type choice; a list given replaces the one."
+    )
+    unit = ChoiceField(
+        UNITS, required=False, allow_null=True, blank="",
+        help_text="Of a number: the unit of the metric with the same key, which is defined with it.",
+    )  # fmt: skip
+    help_text = TextField(  # type: ignore[assignment]
+        max_length=200, required=False, allow_blank=True, help_text="Stands where values are typed."
+    )
+    position = PositionField(required=False, help_text="Lower ones come first; behind the others unless given.")
+    archived = FlagField(required=False, help_text="`true` takes the place of deleting; values stay stored.")
+    archived_at = InstantField(read_only=True, allow_null=True)
+
+
+class Segment(Resource):
+    """A saved segment: a rule over customers under a name."""
+
+    name = TextField(max_length=80)
+    description = TextField(max_length=300, required=False, allow_blank=True)
+    rule = RuleField(help_text='A group, `{"all": […]}` or `{"any": […]}`, of conditions and further groups.')
+    customers = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="How many are in it now; null when a field it asks about is gone."
+    )
+    created_by = serializers.EmailField(read_only=True, allow_null=True, help_text="Null unless a person made it.")
+    archived = FlagField(required=False, help_text="`true` takes the place of deleting, `false` brings back.")
+    archived_at = InstantField(read_only=True, allow_null=True)
 
 
 class ObjectiveReading(Resource):

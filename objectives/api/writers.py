@@ -1,13 +1,14 @@
 """Write rows as the API's resources; `shapes` describes the same members."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from accounts.models import Account
+from accounts.models import Account, Attribute, SavedSegment
 from accounts.stages import stage_of
 from objectives.models import Metric, Objective, Reading, Snapshot, SnapshotObjective, Standing
+from objectives.queries.attributes import Value
 from objectives.queries.live import LiveScore
 from valuerealization.common.api.values import write_instant, write_percentage
 from valuerealization.common.numbers import to_plain
@@ -16,8 +17,8 @@ from valuerealization.common.units import format_pct
 Json = dict[str, Any]
 
 
-def customer(standing: Standing, *, on: date) -> Json:
-    """Write an account with its live score; `on` is the day its stage is told for."""
+def customer(standing: Standing, *, on: date, attributes: Mapping[str, Value]) -> Json:
+    """Write an account with its live score and its attributes; `on` is the day its stage is told for."""
     account: Account = standing.account
     return {
         "id": account.pk,
@@ -29,7 +30,9 @@ def customer(standing: Standing, *, on: date) -> Json:
         "currency": account.currency,
         "arr": None if account.arr is None else money(account.arr, account.currency),
         "owner": account.owner.email if account.owner else None,
-        "attributes": {},
+        "attributes": {
+            key: to_plain(value) if isinstance(value, Decimal) else value for key, value in attributes.items()
+        },
         "contract_signed_on": _day(account.contract_signed_on),
         "went_live_on": _day(account.went_live_on),
         "renewal_on": _day(account.renewal_on),
@@ -96,6 +99,40 @@ def metric(row: Metric) -> Json:
         "validated_by": row.validated_by,
         "reported_by": row.reported_by,
         "version": row.version,
+        "created_at": _instant(row.created_at),
+        "updated_at": _instant(row.updated_at),
+    }
+
+
+def attribute(row: Attribute, *, metric: Metric | None) -> Json:
+    """Write the definition of a custom attribute, a number's with the unit of its metric."""
+    return {
+        "id": row.pk,
+        "key": row.key,
+        "name": row.name,
+        "type": row.type,
+        "choices": row.choices,
+        "unit": (metric.unit or None) if metric else None,
+        "help_text": row.help_text,
+        "position": row.position,
+        "archived": row.archived_at is not None,
+        "archived_at": _instant(row.archived_at),
+        "created_at": _instant(row.created_at),
+        "updated_at": _instant(row.updated_at),
+    }
+
+
+def segment(row: SavedSegment, *, customers: int | None) -> Json:
+    """Write a saved segment with how many customers are in it; who made it is read with it."""
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "description": row.description,
+        "rule": row.rule,
+        "customers": customers,
+        "created_by": row.created_by.email if row.created_by else None,
+        "archived": row.archived_at is not None,
+        "archived_at": _instant(row.archived_at),
         "created_at": _instant(row.created_at),
         "updated_at": _instant(row.updated_at),
     }

@@ -26,6 +26,24 @@ CROSS JOIN LATERAL (
 WHERE m.key IN (SELECT key FROM accounts_attribute WHERE type = 'number' AND archived_at IS NULL)
 """
 
+# Each attribute in use, a number once for each account that has it.
+_VALUES = """
+SELECT t.key, t.type = 'number', n.account_id, n.value
+FROM accounts_attribute t
+LEFT JOIN LATERAL (
+  SELECT a.id AS account_id, r.value
+  FROM unnest(%s::bigint[]) AS a (id)
+  JOIN objectives_metric m ON m.key = t.key
+  CROSS JOIN LATERAL (
+    SELECT value FROM objectives_reading
+    WHERE account_id = a.id AND metric_id = m.id ORDER BY observed_at DESC, recorded_at DESC, id DESC LIMIT 1
+  ) r
+  WHERE t.type = 'number'
+) n ON true
+WHERE t.archived_at IS NULL
+ORDER BY t.position, t.name, t.id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class AttributeLine:
@@ -45,6 +63,22 @@ def number_values(account_ids: Iterable[int]) -> dict[int, dict[str, Decimal]]:
         cursor.execute(_NUMBERS, [list(account_ids)])
         for account_id, key, value in cursor.fetchall():
             found.setdefault(account_id, {})[key] = value
+    return found
+
+
+def attribute_values(accounts: Iterable[Account]) -> dict[int, dict[str, Value]]:
+    """Read the values that accounts have of the attributes in use, by id and key, in their order: one query."""
+    given = {account.pk: account for account in accounts}
+    found: dict[int, dict[str, Value]] = {pk: {} for pk in given}
+    with connection.cursor() as cursor:
+        cursor.execute(_VALUES, [list(given)])
+        for key, is_number, account_id, value in cursor.fetchall():
+            if account_id is not None:
+                found[account_id][key] = value
+            elif not is_number:
+                for pk, account in given.items():
+                    if key in account.attributes:
+                        found[pk][key] = account.attributes[key]
     return found
 
 

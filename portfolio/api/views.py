@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Account
-from objectives.api.customers import AccountQuery, read_account_query
+from objectives.api.customers import AccountFilters, AccountQuery, read_account_query
 from objectives.api.writers import money
 from objectives.models import WeekRollup
 from objectives.queries.lists import AccountFilter
@@ -38,11 +38,20 @@ _ORDERINGS: Final = {
 class Portfolio(ApiView):
     """The portfolio in one reading."""
 
-    @extend_schema(operation_id="read_portfolio", summary="Read the portfolio", responses=shapes.Portfolio)
+    def read_query(self, request: Request) -> dict[str, Any]:
+        """Read the filters by the rules of the portfolio page."""
+        return {"filter": read_account_query(request.query_params, AccountFilters)[0]}
+
+    @extend_schema(
+        operation_id="read_portfolio",
+        summary="Read the portfolio",
+        parameters=[AccountFilters],
+        responses=shapes.Portfolio,
+    )
     def get(self, _request: Request) -> Response:
-        """Sum up every customer that is not archived, each by its last snapshot, or live until its first."""
+        """Sum up every customer that is filtered, each by its last snapshot, or live until its first."""
         today = timezone.now().date()
-        found = summary(AccountFilter(), on=today)
+        found = summary(self.query["filter"], on=today)
         newest = WeekRollup.objects.order_by("-week").values_list("week", flat=True).first()
         counts = {card.status.value: card.count for card in found.cards}
         return Response(

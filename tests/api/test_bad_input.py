@@ -5,9 +5,12 @@ import json
 import pytest
 
 from accounts.models import Account
+from accounts.services.attributes import create_attribute
 from tests.api.conftest import Caller, errors_of
-from tests.factories import make_account, make_metric, make_objective
+from tests.factories import make_account, make_contact, make_metric, make_objective, make_segment
+from valuerealization.common.audit import SYSTEM
 
+RULE = {"all": [{"field": "arr", "op": "above", "value": 1}]}
 BASE = b'"name": "Northwind", "timezone": "UTC"'
 
 
@@ -61,9 +64,12 @@ def nested(depth: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
 )
 def test_bodies_that_are_no_strict_json(api: Caller, raw: bytes, code: str) -> None:
     account = make_account()
+    contact, segment = make_contact(account), make_segment(RULE)
     for method, path in [
         ("POST", "/api/customers"), ("PATCH", f"/api/customers/{account.pk}"), ("POST", "/api/objectives"),
         ("POST", "/api/metrics"), ("POST", "/api/readings"), ("POST", f"/api/customers/{account.pk}/restatements"),
+        ("POST", "/api/contacts"), ("PATCH", f"/api/contacts/{contact.pk}"), ("POST", "/api/attributes"),
+        ("POST", "/api/segments"), ("PATCH", f"/api/segments/{segment.pk}"),
     ]:  # fmt: skip
         response = api.send(method, path, raw=raw)
         assert (response.status_code, response.json()["code"]) == (400, code), path
@@ -154,6 +160,12 @@ ALLOWED = {
     "/api/objectives/{objective}/readings": {"GET", "HEAD", "POST"},
     "/api/metrics": {"GET", "HEAD", "POST"},
     "/api/metrics/{metric}": {"GET", "HEAD", "PATCH"},
+    "/api/contacts": {"GET", "HEAD", "POST"},
+    "/api/contacts/{contact}": {"GET", "HEAD", "PATCH"},
+    "/api/attributes": {"GET", "HEAD", "POST"},
+    "/api/attributes/{attribute}": {"GET", "HEAD", "PATCH"},
+    "/api/segments": {"GET", "HEAD", "POST"},
+    "/api/segments/{segment}": {"GET", "HEAD", "PATCH"},
     "/api/readings": {"POST"},
     "/api/portfolio": {"GET", "HEAD"},
     "/api/portfolio/explain": {"GET", "HEAD"},
@@ -166,7 +178,11 @@ ALLOWED = {
 @pytest.mark.parametrize("path", ALLOWED)
 def test_other_methods_are_405(api: Caller, reader: Caller, path: str) -> None:
     account = make_account()
-    address = path.format(account=account.pk, objective=make_objective(account).pk, metric=make_metric().pk)
+    address = path.format(
+        account=account.pk, objective=make_objective(account).pk, metric=make_metric().pk,
+        contact=make_contact(account).pk, segment=make_segment(RULE).pk,
+        attribute=create_attribute(by=SYSTEM, key="tier", name="Tier", type="text").pk,
+    )  # fmt: skip
     for method in METHODS:
         response = api.send(method, address, {} if method in {"POST", "PATCH", "PUT"} else None)
         if method in ALLOWED[path]:
@@ -226,7 +242,9 @@ def test_member_names_can_be_anything(api: Caller) -> None:
     "cursor",
     ["x", "x:y", "WyJ4Il0:1234", ":", "%00", "\u00e4", ".eJwDAAAAAAE:sig", "[]", "null", "-1", "x" * 1999, "a:b:c"],
 )
-@pytest.mark.parametrize("path", ["customers", "objectives", "metrics", "portfolio/trend"])
+@pytest.mark.parametrize(
+    "path", ["customers", "objectives", "metrics", "contacts", "attributes", "segments", "portfolio/trend"]
+)
 def test_forged_cursors(reader: Caller, path: str, cursor: str) -> None:
     response = reader.get(f"/api/{path}?cursor={cursor}")
     assert (response.status_code, [field for field, _ in errors_of(response)]) == (400, ["cursor"])

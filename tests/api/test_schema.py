@@ -7,11 +7,23 @@ import pytest
 from django.urls import URLPattern, get_resolver
 from drf_spectacular.validation import validate_schema
 
+from accounts.api import shapes as account_shapes
+from accounts.services.attributes import create_attribute
 from objectives.api import shapes
 from portfolio.api import shapes as portfolio_shapes
 from tests.api.conftest import Caller
-from tests.factories import make_account, make_metric, make_objective, record, sql_now, take_weeks
+from tests.factories import (
+    make_account,
+    make_contact,
+    make_metric,
+    make_objective,
+    make_segment,
+    record,
+    sql_now,
+    take_weeks,
+)
 from valuerealization import api as addresses
+from valuerealization.common.audit import SYSTEM
 
 
 @pytest.fixture
@@ -69,6 +81,19 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(schema: dict[str, 
     assert len(names) == len(list(operations(schema)))
 
 
+def test_what_was_described_with_examples_is_what_is_taken(api: Caller, schema: dict[str, Any]) -> None:
+    make_account(external_id="CRM-0042")
+    for path in ("attributes", "contacts", "segments"):
+        body = schema["paths"][f"/api/{path}"]["post"]["requestBody"]["content"]["application/json"]
+        for example in body["examples"].values():
+            made = api.make(f"/api/{path}", **example["value"])
+            assert set(example["value"]) <= set(made)
+        one = "{reference}" if path == "contacts" else "{id}"
+        for method in ("get", "patch"):
+            told = schema["paths"][f"/api/{path}/{one}"][method]["responses"]["200"]["content"]["application/json"]
+            assert [sorted(each["value"]) for each in told["examples"].values()] == [sorted(made)]
+
+
 def members(shape: Any) -> list[str]:
     return sorted(shape().fields)
 
@@ -79,6 +104,8 @@ def test_answers_hold_what_is_described(reader: Caller) -> None:
     objective = make_objective(account, metric=metric)
     record(metric, 5, account=account)
     take_weeks(until=sql_now().replace(year=sql_now().year + 1))
+    attribute = create_attribute(by=SYSTEM, key="tier", name="Tier", type="text")
+    segment = make_segment({"all": [{"field": "arr", "op": "above", "value": 1}]})
     week = reader.read(f"/api/customers/{account.pk}/snapshots?include=objectives")["results"][0]
     state = reader.read(f"/api/customers/{account.pk}/value-metrics")
     for found, shape in [
@@ -91,6 +118,9 @@ def test_answers_hold_what_is_described(reader: Caller) -> None:
         (state, shapes.ValueMetrics),
         (state["value_delivered"], shapes.LiveValue),
         (state["metrics"][0], shapes.MetricState),
+        (reader.read(f"/api/contacts/{make_contact(account).pk}"), account_shapes.Contact),
+        (reader.read(f"/api/attributes/{attribute.pk}"), shapes.Attribute),
+        (reader.read(f"/api/segments/{segment.pk}"), shapes.Segment),
         (reader.read("/api/portfolio"), portfolio_shapes.Portfolio),
         (reader.read("/api/portfolio/trend")["results"][0], portfolio_shapes.Week),
     ]:

@@ -112,6 +112,23 @@ class PersonField(Strict, serializers.EmailField):
         return values.read_text(value, longest=254).lower()
 
 
+class EmailField(Strict, serializers.EmailField):
+    """An e-mail address, in small letters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=254, **options)
+
+    def read(self, value: Any) -> str:
+        return values.read_text(value, longest=254).lower()
+
+
+class PositionField(Strict, serializers.IntegerField):
+    """A place in an order, from 0 on."""
+
+    def read(self, value: Any) -> int:
+        return values.read_position(value)
+
+
 class ChoiceField(Strict, serializers.ChoiceField):
     """One of some words; where null is allowed, the empty string says the same."""
 

@@ -18,6 +18,7 @@ FIRST_DAY: Final = date(1970, 1, 1)
 LAST_DAY: Final = date(2199, 12, 31)
 EXTERNAL: Final = "external:"
 PERCENT_PLACES: Final = 6
+LAST_POSITION: Final = 9999
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _INSTANT: Final = re.compile(
@@ -102,6 +103,13 @@ def read_choice(value: Any, choices: Collection[str]) -> str:
     """Read one of some words."""
     if not isinstance(value, str) or value not in choices:
         raise ValueRefused("invalid_choice", f"Choose one of {', '.join(choice for choice in choices if choice)}.")
+    return value
+
+
+def read_position(value: Any) -> int:
+    """Read a place in an order: a whole number from 0 on."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LAST_POSITION:
+        raise ValueRefused("invalid_position", f"Give a whole number from 0 to {LAST_POSITION}.")
     return value
 
 
