@@ -456,14 +456,20 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
+            "()": "valuerealization.common.logging.Lines",
             "foreign_pre_chain": _shared_processors,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(
                     [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
                     if LOG_JSON
-                    else [structlog.dev.ConsoleRenderer(colors=env_flag("VR_LOG_COLOUR"), pad_event_to=0)]
+                    else [
+                        structlog.dev.ConsoleRenderer(
+                            colors=env_flag("VR_LOG_COLOUR"),
+                            pad_event_to=0,
+                            exception_formatter=structlog.dev.plain_traceback,  # others print the values of variables
+                        )
+                    ]
                 ),
             ],
         },
@@ -472,6 +478,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["quiet_probes"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL},  # its own would write secrets of addresses
         "django.server": {"handlers": ["stderr"], "propagate": False, "level": LOG_LEVEL},
         "django.request": {"level": "ERROR"},  # the request's own line says as much
         "axes": {"level": "WARNING"},

@@ -8,7 +8,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from valuerealization.common.logging import QuietProbes, RequestId
+from valuerealization.common.logging import QuietProbes, RedactSecrets, RequestId, redact
 
 
 def ids(rf: RequestFactory, **headers: str) -> tuple[str, str]:
@@ -61,3 +61,45 @@ def test_probes_leave_no_line(rf: RequestFactory) -> None:
     assert quiet.filter(record({"event": "ready"}))
     assert quiet.filter(record("Service Unavailable: %s", request=rf.get("/accounts/")))
     assert quiet.filter(record("plain"))
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("GET /calendar/aB-_9.ics 200", "GET /calendar/[secret] 200"),
+        ('"GET /calendar/aB-_9.ics?x=1 HTTP/1.1"', '"GET /calendar/[secret]?x=1 HTTP/1.1"'),
+        ("GET /calendar%2FaB-_9.ics", "GET /calendar%2F[secret]"),
+        ("<WSGIRequest: GET '/calendar/aB.ics'>", "<WSGIRequest: GET '/calendar/[secret]'>"),
+        ("POST /notifications/off/7.mention:a-B_c/", "POST /notifications/off/[secret]/"),
+        ("/notifications%2foff%2f7.mention:x/", "/notifications%2foff%2f[secret]/"),
+        ("/password/1a-cx3-5f0b/ and /calendar/x.ics", "/password/[secret]/ and /calendar/[secret]"),
+        ("'path': 'notifications/off/7.mention:x'", "'path': 'notifications/off/[secret]'"),
+        ("GET /password/1-set-password/", "GET /password/[secret]/"),
+    ],
+)
+def test_secrets_in_addresses_are_taken_out(line: str, clean: str) -> None:
+    assert redact(line) == clean
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /calendar/", "POST /calendar/new/", "POST /calendar/end/", "GET /password/", "GET /password/sent/",
+        "GET /notifications/7/open/", "GET /settings/password/choose/", "GET /accounts/7/", "GET /quality/calendar/?page=2", "accounts/documents/calendar.py", "/static/js/calendar.js",
+    ],
+)  # fmt: skip
+def test_other_addresses_stay(line: str) -> None:
+    assert redact(line) == line
+
+
+def test_a_logger_of_somebody_elses_is_guarded() -> None:
+    held = record("%(h)s %(r)s")
+    held.args = {"h": "::1", "r": "GET /calendar/x.ics"}
+    assert RedactSecrets().filter(held)
+    assert held.getMessage() == "::1 GET /calendar/[secret]"
+    plain = record(
+        "Booting worker %s",
+    )
+    plain.args = (7,)
+    assert RedactSecrets().filter(plain)
+    assert (plain.msg, plain.args) == ("Booting worker %s", (7,))
