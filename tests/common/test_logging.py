@@ -85,7 +85,8 @@ def test_secrets_in_addresses_are_taken_out(line: str, clean: str) -> None:
     "line",
     [
         "GET /calendar/", "POST /calendar/new/", "POST /calendar/end/", "GET /password/", "GET /password/sent/",
-        "GET /notifications/7/open/", "GET /settings/password/choose/", "GET /accounts/7/", "GET /quality/calendar/?page=2", "accounts/documents/calendar.py", "/static/js/calendar.js",
+        "GET /notifications/7/open/", "GET /settings/password/choose/", "GET /accounts/7/",
+        "GET /quality/calendar/?page=2", "accounts/documents/calendar.py", "/static/js/calendar.js",
     ],
 )  # fmt: skip
 def test_other_addresses_stay(line: str) -> None:
