@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,8 +17,10 @@ from accounts.services.accounts import archive_account
 from accounts.stages import Stage
 from objectives.api import shapes, writers
 from objectives.models import Standing
+from objectives.queries.attribute_filters import names_attribute
 from objectives.queries.attributes import attribute_values
-from objectives.queries.lists import NONE, ORDERINGS, AccountFilter, ordering, parse_ordering, standings
+from objectives.queries.lists import ORDERINGS, AccountFilter, ordering, parse_ordering, standings
+from objectives.queries.parameters import NONE
 from objectives.services.attributes import add_account, save_attributes
 from valuerealization.common.api.etags import check_match, one
 from valuerealization.common.api.fields import DateField, DecimalField, QueryFlagField
@@ -51,6 +53,15 @@ class AccountQuery(AccountFilters):
     archived = QueryFlagField(required=False, help_text="The archived ones instead.")
 
 
+BY_ATTRIBUTE: Final = OpenApiParameter(
+    "attributes.{key}",
+    str,
+    description="By a custom attribute, named by its key: `attributes.tier=gold`. Text whatever its case, `true` or "
+    "`false`, a decimal, a date; a choice may be repeated; `none` is being without a value. Numbers and dates also "
+    "have ends, both inclusive: `attributes.seats.min=100`, `attributes.seats.max=500`.",
+)
+
+
 class CustomerQuery(AccountQuery, ListQuery):
     """Filters of customers, on live values."""
 
@@ -60,7 +71,10 @@ def read_account_query(parameters: Any, serializer: type[Query]) -> tuple[Accoun
 
     Raises: Invalid, naming every parameter at fault.
     """
-    check_names(parameters, serializer, may_repeat=("status",))
+    fixed = parameters.copy()
+    for name in filter(names_attribute, parameters):
+        del fixed[name]  # these are known by their definitions
+    check_names(fixed, serializer, may_repeat=("status",))
     wanted, errors = AccountFilter.parse(parameters)
     order, order_errors = parse_ordering(parameters.get("ordering", ""))
     found = [FieldError(error.parameter, error.code, error.message) for error in (*errors, *order_errors)]
@@ -85,7 +99,7 @@ class Customers(ApiView):
     @extend_schema(
         operation_id="list_customers",
         summary="List customers, worst first",
-        parameters=[CustomerQuery],
+        parameters=[CustomerQuery, BY_ATTRIBUTE],
         responses=page_of(shapes.Customer),
     )
     def get(self, request: Request) -> Response:

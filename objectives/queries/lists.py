@@ -5,7 +5,7 @@ Names and spelling are those of the API, so that an address of one is an address
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -14,25 +14,28 @@ from typing import Any, Final, Self
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import Account, Segment
+from accounts.models import Account, Attribute, Segment
 from accounts.stages import Stage
 from objectives.models import Standing
+from objectives.queries.attribute_filters import (
+    AttributeFilter,
+    FilterableAttribute,
+    attribute_filters,
+    names_attribute,
+)
+from objectives.queries.parameters import NONE, ParameterError, ParameterReader
 from objectives.queries.segments import ChosenSegment, condition, find_segment
 from objectives.queries.stages import in_stage
 from objectives.status import STATUS_ORDER, Status
 from valuerealization.common.keyset import Ordering, Region
-from valuerealization.common.numbers import NumberRefused, parse_decimal, to_plain
+from valuerealization.common.numbers import to_plain
 
-NONE: Final = "none"  # without a score, without an owner, without a segment
 UNSCORED_RANK: Final = 9  # as value_status_rank() gives it
 NO_RENEWAL: Final = date(9999, 12, 31)  # as the standing's trigger writes it
 DEFAULT_ORDERING: Final = "worst"
 
 _STATUSES: Final = (*(status.value for status in STATUS_ORDER), NONE)
-_MAX_TEXT: Final = 200
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Column(StrEnum):
@@ -49,20 +52,12 @@ ORDERINGS: Final = tuple(f"{sign}{column}" for column in Column for sign in ("",
 
 
 @dataclass(frozen=True, slots=True)
-class ParameterError:
-    """Say what is wrong with one parameter of an address."""
-
-    parameter: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class AccountFilter:
     """Which accounts a list shows; without arguments every one that is not archived.
 
     Shape: values within one field are alternatives, fields narrow each other down. `value_min` and `value_max` are
-           inclusive; `renewal_before` is not. `in_segment` is a saved segment, `segment` the size class.
+           inclusive; `renewal_before` is not. `in_segment` is a saved segment, `segment` the size class; `attributes`
+           are custom ones.
     Units: value in percent, compared as stored.
     """
 
@@ -76,16 +71,23 @@ class AccountFilter:
     value_max: Decimal | None = None
     renewal_before: date | None = None
     in_segment: ChosenSegment | None = None
+    attributes: tuple[AttributeFilter, ...] = ()
     archived: bool = False
 
     @classmethod
-    def parse(cls, parameters: Mapping[str, Any]) -> tuple[Self, tuple[ParameterError, ...]]:
+    def parse(
+        cls, parameters: Mapping[str, Any], *, attributes: Iterable[FilterableAttribute] | None = None
+    ) -> tuple[Self, tuple[ParameterError, ...]]:
         """Read a filter from the parameters of an address: no query, or two with a saved segment.
 
         Shape: the filter of every parameter that can be read, and an error for each that cannot: a page shows both,
                the API refuses. Parameters of other names are not looked at; `status` may be repeated or hold commas.
+               `attributes` are the custom ones in use; unless given, a parameter about one costs a query.
         """
-        reader = _Reader(parameters)
+        reader = ParameterReader(parameters)
+        if attributes is None:
+            is_asked = any(map(names_attribute, parameters))
+            attributes = Attribute.objects.active().in_order() if is_asked else ()
         found = cls(
             status=reader.choices("status", _STATUSES),
             search=reader.text("search"),
@@ -96,7 +98,8 @@ class AccountFilter:
             value_min=reader.number("value_min"),
             value_max=reader.number("value_max"),
             renewal_before=reader.day("renewal_before"),
-            in_segment=reader.segment("in_segment"),
+            in_segment=_segment(reader, "in_segment"),
+            attributes=attribute_filters(reader, attributes),
             archived=reader.choice("archived", ("true", "false")) == "true",
         )
         if found.value_min is not None and found.value_max is not None and found.value_min > found.value_max:
@@ -122,12 +125,10 @@ class AccountFilter:
             "value_max": [_plain(self.value_max)],
             "renewal_before": [self.renewal_before.isoformat() if self.renewal_before else ""],
             "in_segment": [str(self.in_segment.pk) if self.in_segment else ""],
+            **{each.parameter: list(each.values) for each in self.attributes},
             "archived": ["true" if self.archived else ""],
         }
         return {name: values for name, values in written.items() if any(values)}
-
-
-PARAMETERS: Final = tuple(each.name for each in fields(AccountFilter))
 
 
 def parse_ordering(text: str) -> tuple[str, tuple[ParameterError, ...]]:
@@ -167,6 +168,8 @@ def standings(wanted: AccountFilter, *, live: bool, on: date) -> QuerySet[Standi
         rows = rows.filter(renewal_key__lt=wanted.renewal_before)
     if wanted.in_segment is not None:
         rows = rows.filter(condition(wanted.in_segment.rule, on=on, live=live))
+    for asked in wanted.attributes:
+        rows = rows.filter(condition(asked.rule, on=on, live=live))
     return rows
 
 
@@ -216,78 +219,11 @@ def _plain(value: Decimal | None) -> str:
     return "" if value is None else to_plain(value)
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Read parameters one by one and collect what is wrong with them."""
-
-    parameters: Mapping[str, Any]
-    errors: list[ParameterError] = field(default_factory=list)
-
-    def refuse(self, name: str, code: str, message: str) -> None:
-        self.errors.append(ParameterError(name, code, message))
-
-    def values(self, name: str) -> list[str]:
-        getlist = getattr(self.parameters, "getlist", None)
-        given = getlist(name) if getlist else self.parameters.get(name, [])
-        many = [given] if isinstance(given, str) else given
-        return [text for text in (str(one).strip() for one in many) if text]
-
-    def text(self, name: str) -> str:
-        values = self.values(name)
-        if not values:
-            return ""
-        if len(values) > 1:
-            self.refuse(name, "repeated", f"Give {name} once.")
-        elif len(values[0]) > _MAX_TEXT:
-            self.refuse(name, "max_length", f"Use at most {_MAX_TEXT} characters.")
-        elif _CONTROL.search(values[0]):
-            self.refuse(name, "control_character", "Remove the invisible control characters.")
-        else:
-            return values[0]
-        return ""
-
-    def choices(self, name: str, known: Iterable[str]) -> tuple[str, ...]:
-        allowed = tuple(known)
-        given = [part.strip() for value in self.values(name) for part in value.split(",") if part.strip()]
-        if any(one not in allowed for one in given):
-            self.refuse(name, "invalid_choice", f"Choose from {', '.join(allowed)}.")
-        return tuple(one for one in allowed if one in given)
-
-    def choice(self, name: str, known: Iterable[str]) -> str:
-        allowed = tuple(known)
-        text = self.text(name)
-        if text and text not in allowed:
-            self.refuse(name, "invalid_choice", f"Choose one of {', '.join(allowed)}.")
-            return ""
-        return text
-
-    def segment(self, name: str) -> ChosenSegment | None:
-        text = self.text(name)
-        if not text:
-            return None
-        found = find_segment(int(text)) if _ID.fullmatch(text) else None
-        if found is None:
-            self.refuse(name, "not_found", "There is no such segment, or it is archived.")
-        return found
-
-    def number(self, name: str) -> Decimal | None:
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            return parse_decimal(text)
-        except NumberRefused as error:
-            self.refuse(name, error.code, error.message)
-            return None
-
-    def day(self, name: str) -> date | None:
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            if _DATE.fullmatch(text):
-                return date.fromisoformat(text)
-        except ValueError:
-            pass
-        self.refuse(name, "invalid_date", "Write the date as year, month and day: 2026-11-15.")
+def _segment(reader: ParameterReader, name: str) -> ChosenSegment | None:
+    text = reader.text(name)
+    if not text:
         return None
+    found = find_segment(int(text)) if _ID.fullmatch(text) else None
+    if found is None:
+        reader.refuse(name, "not_found", "There is no such segment, or it is archived.")
+    return found

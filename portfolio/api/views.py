@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Account
-from objectives.api.customers import AccountFilters, AccountQuery, read_account_query
+from objectives.api.customers import BY_ATTRIBUTE, AccountFilters, AccountQuery, read_account_query
 from objectives.api.writers import money
 from objectives.models import WeekRollup
 from objectives.queries.lists import AccountFilter
@@ -45,7 +45,7 @@ class Portfolio(ApiView):
     @extend_schema(
         operation_id="read_portfolio",
         summary="Read the portfolio",
-        parameters=[AccountFilters],
+        parameters=[AccountFilters, BY_ATTRIBUTE],
         responses=shapes.Portfolio,
     )
     def get(self, _request: Request) -> Response:
@@ -152,7 +152,7 @@ class CustomersFile(ApiView):
     @extend_schema(
         operation_id="export_portfolio",
         summary="Export the portfolio's table",
-        parameters=[AccountQuery],
+        parameters=[AccountQuery, BY_ATTRIBUTE],
         responses={(200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, _request: Request) -> StreamingHttpResponse:

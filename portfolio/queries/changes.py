@@ -11,7 +11,8 @@ from django.db.models import DateField, ExpressionWrapper, F, IntegerField, Oute
 from accounts.models import Account, User
 from objectives import weeks
 from objectives.models import Snapshot, Standing
-from objectives.queries.lists import NONE, AccountFilter, ordering, standings
+from objectives.queries.lists import AccountFilter, ordering, standings
+from objectives.queries.parameters import NONE
 from objectives.status import Status
 from portfolio.queries.columns import SCORE
 from portfolio.queries.summary import Move

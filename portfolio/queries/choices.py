@@ -1,9 +1,23 @@
 """What a list of accounts offers to choose from: owners, saved segments and custom attributes, in one statement."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, CharField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Cast
 
 from accounts.models import Attribute, SavedSegment, User
@@ -14,11 +28,12 @@ _ACTIVE = "active"
 
 @dataclass(frozen=True, slots=True)
 class AttributeChoice:
-    """A custom attribute in use."""
+    """A custom attribute in use; `choices` are those of a choice."""
 
     key: str
     name: str
     type: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +64,10 @@ def list_choices(*, owner: str = "") -> ListChoices:
     state = Case(When(is_active=True, then=Value(_ACTIVE)), default=Value(""), output_field=CharField())
     people = _rows(User.objects.filter(wanted), "owner", key=F("email"), detail=state)
     segments = _rows(SavedSegment.objects.active(), "segment", key=Cast("pk", CharField()), detail=Value(""))
-    attributes = _rows(Attribute.objects.active(), "attribute", key=F("key"), detail=F("type"), position=F("position"))
+    attributes = _rows(
+        Attribute.objects.active(), "attribute", key=F("key"), detail=F("type"), position=F("position"),
+        choices=Func(F("choices"), function="to_json"),
+    )  # fmt: skip
     found = list(people.union(segments, attributes, all=True))
 
     def of(kind: str) -> list[Any]:
@@ -62,11 +80,16 @@ def list_choices(*, owner: str = "") -> ListChoices:
             for row in of("owner")
         ),
         segments=tuple(SegmentChoice(row["id"], row["of_label"]) for row in of("segment")),
-        attributes=tuple(AttributeChoice(row["of_key"], row["of_label"], row["of_detail"]) for row in of("attribute")),
+        attributes=tuple(
+            AttributeChoice(row["of_key"], row["of_label"], row["of_detail"], tuple(json.loads(row["of_choices"])))
+            for row in of("attribute")
+        ),
     )
 
 
-def _rows(found: QuerySet[Any], kind: str, *, key: Any, detail: Any, position: Any = None) -> QuerySet[Any, Any]:
+def _rows(
+    found: QuerySet[Any], kind: str, *, key: Any, detail: Any, position: Any = None, choices: Any = None
+) -> QuerySet[Any, Any]:
     text = CharField()
     return found.order_by().values(
         "id",
@@ -74,5 +97,6 @@ def _rows(found: QuerySet[Any], kind: str, *, key: Any, detail: Any, position: A
         of_key=Cast(key, text),
         of_label=Cast(F("name"), text),
         of_detail=Cast(detail, text),
+        of_choices=Value("[]", output_field=text) if choices is None else Cast(choices, TextField()),
         of_position=Value(0, output_field=IntegerField()) if position is None else Cast(position, IntegerField()),
     )

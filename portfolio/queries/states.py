@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
-from objectives.queries.lists import DEFAULT_ORDERING, AccountFilter, ParameterError, parse_ordering
+from objectives.queries.lists import DEFAULT_ORDERING, AccountFilter, parse_ordering
+from objectives.queries.parameters import ParameterError
 from objectives.queries.trend import DEFAULT_MONTHS, PERIODS
 from portfolio.queries.columns import ListColumn, ListKind, offered
 
@@ -32,11 +33,11 @@ class ListState:
 
         Shape:  parameters of other names are not looked at.
         """
-        wanted, errors = AccountFilter.parse(parameters)
+        columns_there = tuple(offered() if among is None else among)
+        attributes = [column.attribute for column in columns_there if column.attribute]
+        wanted, errors = AccountFilter.parse(parameters, attributes=attributes)
         ordering, order_errors = parse_ordering(first(parameters, "ordering"))
-        columns, column_errors = parse_columns(
-            values(parameters, "columns"), among=offered() if among is None else among, kind=kind
-        )
+        columns, column_errors = parse_columns(values(parameters, "columns"), among=columns_there, kind=kind)
         if not kind.has_archived:
             wanted = replace(wanted, archived=False)
             errors = tuple(error for error in errors if error.parameter != "archived")

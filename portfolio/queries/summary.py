@@ -10,7 +10,8 @@ from typing import Any, Final
 from django.db.models import Count, DecimalField, F, Q, Sum
 
 from objectives.progress import GoalsMet
-from objectives.queries.lists import NONE, AccountFilter, standings
+from objectives.queries.lists import AccountFilter, standings
+from objectives.queries.parameters import NONE
 from objectives.status import STATUS_ORDER, Status, rank_of
 from valuerealization.common.charts import Distribution, Segment, distribution
 from valuerealization.common.numbers import WIDE, round_half_up

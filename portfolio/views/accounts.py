@@ -38,14 +38,13 @@ def account_list(request: HtmxRequest) -> HttpResponseBase:
         ACCOUNTS, request.GET, view=view, has_default=has_default, attributes=choices.attributes
     )
     address, page = read_page(address, at=at)
-    context = list_context(address, page, choices) | {
+    context = list_context(address, page, choices, request.GET) | {
         "views": view_context(address, menu, entry),
         "notes": missing_view(request.GET, entry),
         "nav": "accounts",
         "total": rows.matched(address.filter, live=True, on=at.date()),
         "all_href": address.with_owner(""),
         "mine_href": address.with_owner(request.user.email),
-        "given": {name: request.GET.get(name, "") for name in ("value_min", "value_max")},
         "is_mine": address.filter.owner == request.user.email,
         "archived_href": ListAddress(ACCOUNTS, AccountFilter(archived=True)).href,
         "can_create": can_create_account(request.user),

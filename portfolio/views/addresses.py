@@ -10,7 +10,9 @@ from django.urls import reverse
 
 from accounts.models import Segment
 from accounts.stages import Stage
-from objectives.queries.lists import DEFAULT_ORDERING, NONE, AccountFilter, Column, ParameterError
+from objectives.queries.attribute_filters import names_attribute
+from objectives.queries.lists import DEFAULT_ORDERING, AccountFilter, Column
+from objectives.queries.parameters import NONE, ParameterError
 from objectives.queries.trend import DEFAULT_MONTHS
 from objectives.status import Status, label_of
 from portfolio.queries.choices import AttributeChoice
@@ -220,6 +222,9 @@ class ListAddress:
         if on.renewal_before:
             day = format_day(on.renewal_before, on.renewal_before, with_year=True)
             labels.append((f"Renewal before {day}", {"renewal_before": None}))
+        for asked in on.attributes:
+            rest_of = tuple(other for other in on.attributes if other != asked)
+            labels.append((asked.label, {"attributes": rest_of}))
         if on.archived:
             labels.append(("Archived", {"archived": False}))
         if on.in_segment is not None:
@@ -231,10 +236,13 @@ class ListAddress:
 
     def complaints(self) -> list[str]:
         """Say what of the address could not be read."""
-        return [
-            f"{PARAMETER_NAMES.get(error.parameter, error.parameter.capitalize())}: {error.message}"
-            for error in self.errors
-        ]
+        return [f"{self._name_of(error.parameter)}: {error.message}" for error in self.errors]
+
+    def _name_of(self, parameter: str) -> str:
+        if names_attribute(parameter):
+            key = parameter.split(".")[1]
+            return next((each.name for each in self.offered if each.attribute and each.attribute.key == key), key[:40])
+        return PARAMETER_NAMES.get(parameter, parameter.capitalize())
 
     def _parameters(self) -> dict[str, list[str]]:
         rest = {"cursor": self.cursor or "", **dict(self.view)}

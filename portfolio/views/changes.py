@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from objectives.queries.lists import NONE
+from objectives.queries.parameters import NONE
 from objectives.status import STATUS_ORDER, Status, label_of
 from portfolio.queries import averages, changes, summary
 from portfolio.queries.choices import list_choices

@@ -10,12 +10,16 @@ from django.http import HttpRequest, HttpResponseBadRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
+from accounts.attributes import Kind
 from accounts.models import Segment, User
-from objectives.queries.lists import DEFAULT_ORDERING, NONE, Column, ParameterError
+from objectives.queries.attribute_filters import LEAST, MOST
+from objectives.queries.lists import DEFAULT_ORDERING, Column
+from objectives.queries.parameters import NONE, ParameterError
+from objectives.queries.segments import ATTRIBUTE
 from objectives.queries.trend import PERIODS
 from objectives.status import LEGEND_NOTE, STATUS_ORDER, Status, label_of, legend
 from portfolio.queries import rows
-from portfolio.queries.choices import ListChoices
+from portfolio.queries.choices import AttributeChoice, ListChoices
 from portfolio.queries.columns import ListKind
 from portfolio.queries.export import accounts_csv
 from portfolio.queries.views import ViewEntry, ViewMenu, is_changed, view_menu
@@ -46,9 +50,11 @@ def read_page(address: ListAddress, *, at: datetime) -> tuple[ListAddress, rows.
     return address, found
 
 
-def list_context(address: ListAddress, page: rows.Page, choices: ListChoices) -> dict[str, Any]:
+def list_context(address: ListAddress, page: rows.Page, choices: ListChoices, parameters: QueryDict) -> dict[str, Any]:
     """Give what the templates of a list need besides its title and its totals."""
     people = choices.owners
+    attributes = [_attribute_filter(address, each, parameters) for each in choices.attributes]
+    asked = [control["name"] for each in attributes for control in each["controls"]]
     return {
         "address": address,
         "page": page,
@@ -61,7 +67,9 @@ def list_context(address: ListAddress, page: rows.Page, choices: ListChoices) ->
         "complaints": [*address.complaints(), *_gone(address, people)],
         "refused": {error.parameter for error in address.errors},
         "order_name": ORDER_NAMES[address.ordering],
-        "filter_inputs": address.hidden(*_TYPED),
+        "filter_inputs": address.hidden(*_TYPED, *asked),
+        "attribute_filters": attributes,
+        "given": {name: parameters.get(name, "") for name in ("value_min", "value_max")},
         "order_options": _order_options(address.ordering),
         "status_options": _status_options(address),
         "owner_options": people,
@@ -203,6 +211,37 @@ def _chooser(address: ListAddress) -> dict[str, Any]:
         "is_usual": not address.columns,
         "usual_href": address.usual_columns,
     }
+
+
+def _attribute_filter(address: ListAddress, attribute: AttributeChoice, parameters: QueryDict) -> dict[str, Any]:
+    """Describe the fields that filter by an attribute.
+
+    Shape:  none where an address asks for several choices at once: a select would lose them.
+    """
+    name = f"{ATTRIBUTE}{attribute.key}"
+    kind = Kind(attribute.type)
+    refused = {error.parameter for error in address.errors}
+
+    def control(end: str, label: str) -> dict[str, Any]:
+        parameter = f"{name}.{end}" if end else name
+        value = parameters.get(parameter, "").strip()
+        return {"name": parameter, "label": label, "value": value, "is_refused": parameter in refused}
+
+    found: dict[str, Any] = {"name": attribute.name, "kind": kind.value, "options": [], "controls": []}
+    if kind in (Kind.NUMBER, Kind.DATE):
+        words = ("Lowest", "Highest") if kind is Kind.NUMBER else ("From", "To")
+        found["controls"] = [
+            control(end, f"{word} {attribute.name}") for end, word in zip((LEAST, MOST), words, strict=True)
+        ]
+    elif len(parameters.getlist(name)) <= 1:
+        found["controls"] = [control("", attribute.name)]
+    if kind is Kind.CHOICE:
+        found["options"] = [(choice, choice) for choice in attribute.choices]
+    elif kind is Kind.FLAG:
+        found["options"] = [("true", "Yes"), ("false", "No")]
+    if found["options"]:
+        found["options"] += [] if NONE in attribute.choices else [(NONE, "Not set")]
+    return found
 
 
 def _order_options(chosen: str) -> list[dict[str, Any]]:

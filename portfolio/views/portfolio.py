@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from objectives.queries.lists import NONE
+from objectives.queries.parameters import NONE
 from objectives.queries.trend import PERIODS
 from portfolio.queries import averages, summary
 from portfolio.queries.averages import WeeklyAverages
@@ -121,7 +121,7 @@ def _accounts(
     found = summary.summary(address.filter, on=at.date())
     is_filtered = not address.filter.is_empty
     address, page = read_page(address, at=at)
-    context = list_context(address, page, choices)
+    context = list_context(address, page, choices, parameters)
     filters = ", ".join(chip.label for chip in context["chips"])
     return context | {
         "summary": found,
@@ -131,7 +131,6 @@ def _accounts(
         "no_match": f"None of the {whole.accounts:,} accounts fits {filters}.",
         "kpi_inputs": address.hidden("status"),
         "without_score_href": address.with_status(NONE),
-        "given": {name: parameters.get(name, "") for name in ("value_min", "value_max")},
     }
 
 

@@ -200,3 +200,37 @@ def test_a_list_costs_the_same_with_attributes_of_many(reader: Caller) -> None:
         assert all(set(each["attributes"]) == set(VALUES) for each in found)
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 5
+
+
+def test_lists_are_narrowed_by_attributes(api: Caller) -> None:
+    make(api, **VALUES)
+    api.make("/api/customers", name="M", timezone="UTC", attributes={"tier": "silver", "seats": 5})
+    for query, expected in [
+        ("attributes.tier=gold", "N"), ("attributes.tier=gold&attributes.tier=silver", "MN"),
+        ("attributes.seats.min=5&attributes.seats.max=40", "M"), ("attributes.vip=none", "M"),
+        ("attributes.kick=2026-05-04&attributes.motto=onwards", "N"), ("attributes.tier=gold&attributes.seats=5", ""),
+    ]:  # fmt: skip
+        found = [each["name"] for each in api.read(f"/api/customers?{query}&ordering=name")["results"]]
+        assert "".join(found) == expected, query
+        assert api.read(f"/api/portfolio?{query}")["without_score"] == len(expected)
+        file = b"".join(api.get(f"/api/portfolio/customers.csv?{query}").streaming_content).decode()
+        assert file.count("\n") == 1 + len(expected)
+    first = api.read("/api/customers?attributes.tier=gold&attributes.tier=silver&ordering=name&page_size=1")
+    assert [each["name"] for each in api.read(first["next"])["results"]] == ["N"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        ("attributes.colour=red", "attributes.colour", "unknown_attribute"),
+        ("attributes.tier=bronze", "attributes.tier", "invalid_choice"),
+        ("attributes.seats.min=x", "attributes.seats.min", "not_a_number"),
+        ("attributes.vip.max=1", "attributes.vip.max", "unknown_parameter"),
+        ("attributes=tier", "attributes", "unknown_parameter"),
+        ("attributes.motto=a%00", "attributes.motto", "control_character"),
+    ],
+)
+def test_filters_that_cannot_be_taken_are_refused(reader: Caller, query: str, field: str, code: str) -> None:
+    for path in ("customers", "portfolio", "portfolio/customers.csv"):
+        response = reader.get(f"/api/{path}?{query}")
+        assert (response.status_code, errors_of(response)) == (400, [(field, code)])

@@ -16,15 +16,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, User
 from objectives.models import Standing
-from objectives.queries.lists import (
-    NO_RENEWAL,
-    ORDERINGS,
-    AccountFilter,
-    ParameterError,
-    ordering,
-    parse_ordering,
-    standings,
-)
+from objectives.queries.lists import NO_RENEWAL, ORDERINGS, AccountFilter, ordering, parse_ordering, standings
+from objectives.queries.parameters import ParameterError
 from objectives.status import Status
 from tests.factories import make_user
 from valuerealization.common.keyset import page

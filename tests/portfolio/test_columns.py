@@ -23,7 +23,7 @@ from objectives.models import Metric, Snapshot
 from objectives.queries.lists import AccountFilter
 from portfolio.queries.columns import ACCOUNTS, FIXED, KINDS, PORTFOLIO, Key
 from portfolio.queries.rows import Row, page
-from portfolio.queries.states import parse_columns
+from portfolio.queries.states import ListState, parameters_of, parse_columns
 from portfolio.views.addresses import ListAddress
 from tests.factories import make_account, make_metric, make_objective, make_segment, make_user, record, take_weeks
 from valuerealization.common.audit import SYSTEM
@@ -302,6 +302,7 @@ def test_no_choice_of_columns_costs_a_query(
     segment = make_segment({"any": [tiered, {"field": "name", "op": "contains", "value": "a"}]})
     if query:
         query = {**query, "in_segment": str(segment.pk)}
+        query |= {"attributes.tier": "Gold", "attributes.seats.min": "1", "attributes.live": "none"}
     client.get(path)
     every = [*EVERY, "attribute.seats", "attribute.tier"]
     choices = ["", "value", *every, ",".join(every)]
@@ -315,3 +316,63 @@ def test_no_choice_of_columns_costs_a_query(
     assert at_one == at_thirty
     assert len(at_one) == 1
     assert max(at_one) <= 12
+
+
+# ---- filters by custom attributes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/portfolio/", "/accounts/"])
+def test_lists_and_files_are_narrowed_by_attributes(clock: Clock, client: Client, leader: User, path: str) -> None:
+    name = attributed(clock).name
+    make_account(name="Aachen")
+    for query, expected in [
+        ("attributes.tier=Gold", [name]), ("attributes.tier=none", ["Aachen"]), ("attributes.seats.min=1201", []),
+        ("attributes.seats.max=1200&attributes.live=true", [name]), ("attributes.kick.min=2026-05-05", []),
+    ]:  # fmt: skip
+        assert [line["name"] for line in exported(client, f"{path}?{query}&export=csv")] == expected, query
+        html = client.get(f"{path}?{query}").content.decode()
+        assert (name in html, "Aachen" in html) == (name in expected, "Aachen" in expected), query
+    refused = client.get(f"{path}?attributes.seats.min=many&export=csv")
+    assert (refused.status_code, refused.content.decode()[:6]) == (400, "Seats:")
+
+
+@pytest.mark.django_db
+def test_filters_by_attributes_can_be_seen_changed_and_taken_off(clock: Clock, client: Client, leader: User) -> None:
+    attributed(clock)
+    html = client.get("/accounts/?attributes.tier=Gold&attributes.seats.min=5&search=a").content.decode()
+    assert "Support tier: Gold" in html
+    assert "Seats: 5 or more" in html
+    assert '<option value="Gold" selected>Gold</option>' in html
+    assert re.search(r'name="attributes.seats.min"[^>]* value="5"', html)
+    assert '<input type="hidden" name="attributes.tier" value="Gold"' not in filters_of(html)
+    assert 'href="/accounts/?search=a&amp;attributes.seats.min=5"' in html
+    several = client.get("/accounts/?attributes.tier=Gold&attributes.tier=Silver").content.decode()
+    assert "Support tier: Gold or Silver" in several
+    assert filters_of(several).count('type="hidden" name="attributes.tier"') == 2
+    wrong = unescape(client.get("/accounts/?attributes.seats.min=many&attributes.gone=1").content.decode())
+    assert "Seats: Enter a number in plain digits" in wrong
+    assert "gone: There is no such attribute, or it is archived." in wrong
+    assert re.search(r'name="attributes.seats.min"[^>]* value="many"[^>]* aria-invalid="true"', wrong)
+
+
+def filters_of(html: str) -> str:
+    found = re.search(r'<form class="vr-filters".*?</form>', html, re.DOTALL)
+    assert found
+    return found[0]
+
+
+@pytest.mark.django_db
+def test_without_attributes_nothing_offers_them(client: Client, leader: User) -> None:
+    assert "attribute-filters" not in client.get("/accounts/").content.decode()
+
+
+@pytest.mark.django_db
+def test_a_view_keeps_filters_by_attributes(clock: Clock, client: Client, leader: User) -> None:
+    attributed(clock)
+    parameters = QueryDict("attributes.tier=Gold&attributes.tier=none&columns=attribute.tier")
+    state, errors = ListState.parse(PORTFOLIO, parameters)
+    assert errors == ()
+    kept = parameters_of(state.as_json())
+    assert kept == {"attributes.tier": ["Gold", "none"], "columns": ["attribute.tier"]}
+    assert ListState.parse(PORTFOLIO, kept) == (state, ())
