@@ -12,12 +12,14 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from accounts.models import User
 from accounts.policies import edits_only_own_accounts
 from objectives.imports import stored
+from objectives.imports.files import is_workbook
 from objectives.imports.focus import COLUMNS as FOCUS_COLUMNS
 from objectives.imports.focus import import_bill
 from objectives.imports.heartbeat import Heartbeat
-from objectives.imports.run import KINDS, Layout, import_rows
+from objectives.imports.report import Saved
+from objectives.imports.run import KINDS, Imported, Layout, import_rows
 from objectives.imports.tables import FileRefused, LineError
-from objectives.models import ImportBatch, ImportKind, ImportState
+from objectives.models import FileFormat, ImportBatch, ImportKind, ImportState
 from objectives.services import batches
 from objectives.services.batches import ClaimLost, Failure, Outcome
 from objectives.services.undo import UndoRefused, undo_import
@@ -54,8 +56,7 @@ def run_batch(*, batch_id: int, at: datetime) -> bool:
         if batch.attempts > batches.MOST_ATTEMPTS:
             batches.give_up(batch=batch, reason=_STOPPED, at=at)
             return True
-        why = f"Import {batch.pk}, {batch.file_name}"
-        with Heartbeat(batch) as heartbeat, acting(by=_actor(batch), reason=why):
+        with Heartbeat(batch) as heartbeat, acting(by=_actor(batch), reason=_why(batch)):
             work[ImportState(batch.state)](batch, heartbeat, at)
     except ClaimLost:
         log.warning("import_claim_lost", batch=batch.pk)
@@ -73,6 +74,27 @@ def run_batch(*, batch_id: int, at: datetime) -> bool:
         log.exception("import_failed", batch=batch.pk)
         batches.give_up(batch=batch, reason=_UNEXPECTED, at=at)
     return True
+
+
+def import_at_once(*, kind: str, path: Path, by: Actor, at: datetime, dry_run: bool = False, sheet: str = "") -> Saved:
+    """Import a file, all of it or nothing, and keep a batch of it beside those that came through the pages.
+
+    Shape:  with `dry_run`, does everything and keeps nothing; of a file that changes nothing no batch is kept.
+    Raises: FileRefused with every error by line; OSError when the file can't be read.
+    """
+    file_format = FileFormat.XLSX if is_workbook(path) else FileFormat.CSV
+    name = "".join(letter for letter in path.name if letter.isprintable())[-200:] or "file"
+    with transaction.atomic():
+        batch = batches.open_batch(
+            kind=kind, file_name=name, file_format=file_format, sheet=sheet, size_bytes=path.stat().st_size
+        )
+        with acting(by=by, reason=_why(batch)):
+            done = import_rows(kind=kind, path=path, by=by, at=at, layout=Layout(sheet))
+        if dry_run or not done.changes:
+            transaction.set_rollback(True)
+        else:
+            batches.finish_import(batch=batch, outcome=_outcome(done, []), by=by, at=at)
+    return done.saved
 
 
 def fields_of(kind: str) -> tuple[list[str], tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -131,16 +153,26 @@ def _run(
         kind=batch.kind, path=path, by=by, at=at, layout=layout, editor=editor, only_good=only_good, dry_run=dry_run,
         count=heartbeat.count,
     )  # fmt: skip
-    failures = _failures(batch, path, done.errors)
+    return _outcome(done, _failures(batch, path, done.errors))
+
+
+def _outcome(done: Imported, failures: list[Failure]) -> Outcome:
+    saved = done.saved
+    aside = {batches.HELD: saved.held, batches.REJECTED: saved.rejected}
     return Outcome(
-        rows=done.saved.rows + len(failures),
-        new=done.saved.created,
-        changed=done.saved.changed,
-        unchanged=done.saved.unchanged,
+        rows=saved.rows + saved.held + saved.rejected + len(failures),
+        new=saved.created,
+        changed=saved.changed,
+        unchanged=saved.unchanged,
         failures=failures,
         is_whole=done.is_whole,
         changes=done.changes,
+        summary={name: count for name, count in aside.items() if count},
     )
+
+
+def _why(batch: ImportBatch) -> str:
+    return f"Import {batch.pk}, {batch.file_name}"
 
 
 def _failures(batch: ImportBatch, path: Path, errors: Iterable[LineError]) -> list[Failure]:
@@ -153,7 +185,9 @@ def _failures(batch: ImportBatch, path: Path, errors: Iterable[LineError]) -> li
 
 
 def _actor(batch: ImportBatch) -> Actor:
-    return SYSTEM if batch.created_by is None else batch.created_by.as_actor()
+    """Name who asked for what is done; before anybody could be named it was whoever uploaded the file."""
+    person = batch.asked_by or batch.created_by
+    return SYSTEM if person is None else person.as_actor()
 
 
 def _editor(user: User | None) -> User | None:

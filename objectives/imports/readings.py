@@ -1,6 +1,7 @@
 """Readings from a file: checked row by row, recorded in one go."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -10,11 +11,11 @@ from django.db import connection
 
 from accounts.models import Account
 from objectives.imports import cells
-from objectives.imports.report import Import, Saved
+from objectives.imports.report import Import, Saved, changes_of
 from objectives.imports.tables import BadCell, LineError
-from objectives.models import Confidence, Objective
+from objectives.models import Confidence, ImportSubject, Objective
 from objectives.moments import instant_of
-from objectives.services.batches import reading_changes
+from objectives.services.batches import HELD, REJECTED, reading_changes
 from objectives.services.checks import SET_ASIDE
 from objectives.services.readings import StagedRow, record_staged, staged_row
 from objectives.weeks import local_day
@@ -107,8 +108,12 @@ def save(running: Import) -> Saved:
     bad = (each for each in recorded.errors if each.code not in SET_ASIDE)
     running.note(LineError(each.index, each.field, each.detail) for each in bad)
     running.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
+    running.changes.extend(changes_of(ImportSubject.HELD, recorded.held))
     good = recorded.created + recorded.superseded + recorded.unchanged
-    return Saved(good, recorded.created, recorded.superseded, recorded.unchanged)
+    aside = Counter(each.code for each in recorded.errors)
+    return Saved(
+        good, recorded.created, recorded.superseded, recorded.unchanged, held=aside[HELD], rejected=aside[REJECTED]
+    )
 
 
 def _parts(running: Import) -> Iterator[Iterator[StagedRow]]:

@@ -22,6 +22,8 @@ class Saved:
     created: int
     changed: int
     unchanged: int
+    held: int = 0  # for a person to accept or reject
+    rejected: int = 0  # by a person, before
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from defusedxml.common import DefusedXmlException
 
 from objectives.imports.tables import MOST_COLUMNS, TOO_WIDE, BadCell, FileRefused, LineError, Source
 
+MOST_LINES: Final = 1_048_576  # rows, Excel's own limit
 MOST_UNPACKED: Final = 512 * 1024 * 1024  # bytes, of all parts together
 MOST_TEXTS: Final = 128 * 1024 * 1024  # bytes of the table of texts, which is held in memory
 MOST_PARTS: Final = 5_000
@@ -116,11 +117,21 @@ def _numbered(sheet: Worksheet, formulas: Worksheet | None) -> Iterator[tuple[in
     results = sheet.iter_rows(values_only=True)
     if formulas is None:
         for line, row in enumerate(results, start=1):
-            yield line, _trimmed([_text(value) for value in row])
+            yield line, _within(line, _trimmed([_text(value) for value in row]) if row else [])
         return
     written = formulas.iter_rows(values_only=True)
     for line, (row, behind) in enumerate(zip(results, written, strict=True), start=1):
-        yield line, _trimmed([_result(value, formula) for value, formula in zip(row, behind, strict=True)])
+        cells = [_result(value, formula) for value, formula in zip(row, behind, strict=True)]
+        yield line, _within(line, _trimmed(cells))
+
+
+def _within(line: int, cells: list[str]) -> list[str]:
+    """Refuse what lies outside of any table: what comes before it would be read for hours."""
+    if line > MOST_LINES:
+        raise FileRefused([LineError(line, "", f"No sheet has so many rows: the workbook is damaged. {_SAVE_AS}")])
+    if len(cells) > MOST_COLUMNS:
+        raise FileRefused([LineError(line, "", f"This row reaches to column {len(cells):,}. {TOO_WIDE}")])
+    return cells
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -176,7 +187,10 @@ def _workbook(path: Path, *, formulas: bool = False) -> Iterator[openpyxl.Workbo
 
 
 def _refused(error: Exception) -> FileRefused:
-    if isinstance(error, DefusedXmlException):
+    causes: list[BaseException] = [error]  # openpyxl wraps what its parser says
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    if any(isinstance(each, DefusedXmlException) for each in causes):
         return FileRefused([LineError(0, "", f"The workbook defines entities, which Excel never does. {_SAVE_AS}")])
     return FileRefused([LineError(0, "", _NO_WORKBOOK)])
 
@@ -227,10 +241,13 @@ def _scan(path: Path, sheet: Worksheet) -> tuple[bool, int]:
     """Look through a sheet's XML for formulas, and count its rows."""
     has_formulas, rows = False, 0
     tail = b""
-    with ZipFile(path) as archive, archive.open(str(sheet._worksheet_path)) as part:
-        while piece := part.read(_PIECE):
-            window = tail + piece
-            has_formulas = has_formulas or bool(_FORMULA.search(window))
-            rows += sum(1 for match in _ROW.finditer(window) if match.end() > len(tail))
-            tail = window[-_OVERLAP:]
+    try:
+        with ZipFile(path) as archive, archive.open(str(sheet._worksheet_path)) as part:
+            while piece := part.read(_PIECE):
+                window = tail + piece
+                has_formulas = has_formulas or bool(_FORMULA.search(window))
+                rows += sum(1 for match in _ROW.finditer(window) if match.end() > len(tail))
+                tail = window[-_OVERLAP:]
+    except Exception as error:  # damaged, missing, or packed in a way that nobody reads
+        raise _refused(error) from error
     return has_formulas, rows

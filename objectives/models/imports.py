@@ -72,7 +72,9 @@ class ImportBatch(models.Model):
     file_format = models.CharField(max_length=4, choices=FileFormat)
     size_bytes = models.PositiveBigIntegerField()
     source = models.CharField(max_length=120, blank=True)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="imports")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="imports")  # null: a command
+    # Who asked for what is done now: not always whoever uploaded it.
+    asked_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     # what is in the file
     sheets: Any = models.JSONField(default=list)
     hidden_sheets = models.PositiveIntegerField(default=0)
@@ -175,13 +177,14 @@ class ImportSubject(models.TextChoices):
     OBJECTIVE = "objective"
     READING = "reading"
     RESTATEMENT = "restatement"
+    HELD = "held"
 
 
 class ImportChange(models.Model):
     """Something that a batch added or changed. Append only.
 
     Shape: `changes` holds each field as [before, after], null for what was added; readings are ranges of ids, up to
-    `last_id`.
+    `last_id`. A held value is changed from nothing when it was added: somebody may have decided on it since.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -33,6 +33,8 @@ CHUNK_BYTES: Final = 1024 * 1024
 MOST_ATTEMPTS: Final = 3
 KEEP_FILES: Final = timedelta(days=14)
 BATCH: Final = 5000
+HELD: Final = "held"  # in a summary: values that wait for a person
+REJECTED: Final = "rejected"  # values that a person has refused before
 
 _OPEN: Final = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED)
 
@@ -136,6 +138,14 @@ def create_batch(*, upload: Upload, content: Iterable[bytes], by: User) -> Impor
     return batch
 
 
+def open_batch(*, kind: str, file_name: str, file_format: str, sheet: str, size_bytes: int) -> ImportBatch:
+    """Begin an import that is done at once, by a command; its file stays where it is."""
+    return ImportBatch.objects.create(
+        kind=kind, file_name=file_name, file_format=file_format, sheet=sheet, size_bytes=size_bytes,
+        state=ImportState.IMPORTING,
+    )  # fmt: skip
+
+
 def match_columns(
     *,
     batch: ImportBatch,
@@ -144,6 +154,7 @@ def match_columns(
     samples: Sequence[Sequence[str]],
     columns: Mapping[int, str],
     at: datetime,
+    by: User | None = None,
 ) -> None:
     """Say which column is which field, remember it for the source, and ask for a check.
 
@@ -153,7 +164,7 @@ def match_columns(
         moved = ImportBatch.objects.filter(pk=batch.pk, state__in=_OPEN).update(
             state=ImportState.CHECK_DUE, sheet=sheet, headers=list(headers), samples=[list(row) for row in samples],
             columns={str(number): name for number, name in columns.items()}, failure="", attempts=0, rows_done=0,
-            rows_total=0, heartbeat_at=None, updated_at=at,
+            rows_total=0, heartbeat_at=None, updated_at=at, asked_by=by,
         )  # fmt: skip
         if not moved:
             raise BatchRefused("This file is being worked on, or is done. Open it to see how it stands.")
@@ -164,7 +175,7 @@ def match_columns(
             )
 
 
-def request_import(*, batch: ImportBatch, only_good: bool, at: datetime) -> None:
+def request_import(*, batch: ImportBatch, only_good: bool, at: datetime, by: User | None = None) -> None:
     """Ask for a checked file to be imported: all of it, or its good rows.
 
     Raises: BatchRefused.
@@ -177,16 +188,22 @@ def request_import(*, batch: ImportBatch, only_good: bool, at: datetime) -> None
             raise BatchRefused("Some rows have problems. Fix them and upload the file again, or import the good rows.")
         if batch.rows_failed and not can_import_good_rows(batch=batch):
             raise BatchRefused("This file can only be imported whole. Fix the problems and upload it again.")
-        _move(batch, ImportState.IMPORT_DUE, at=at, only_good=only_good, attempts=0, failure="", rows_done=0)
+        _move(
+            batch, ImportState.IMPORT_DUE, at=at, asked_by=by, only_good=only_good, attempts=0, failure="", rows_done=0
+        )
 
 
 def can_import_good_rows(*, batch: ImportBatch) -> bool:
     """Tell whether leaving the failed rows out is possible: a bill's sums need all of it, and so does a torn file."""
-    has_good = bool(batch.rows_new or batch.rows_changed)
-    return has_good and batch.is_whole and batch.kind != ImportKind.FOCUS
+    return would_change(batch=batch) and batch.is_whole and batch.kind != ImportKind.FOCUS
 
 
-def request_undo(*, batch: ImportBatch, at: datetime) -> None:
+def would_change(*, batch: ImportBatch) -> bool:
+    """Tell whether importing a checked file would do anything; values that would be held for a person count."""
+    return bool(batch.rows_new or batch.rows_changed or batch.summary.get(HELD))
+
+
+def request_undo(*, batch: ImportBatch, at: datetime, by: User | None = None) -> None:
     """Ask for an import to be taken back.
 
     Raises: BatchRefused.
@@ -195,7 +212,7 @@ def request_undo(*, batch: ImportBatch, at: datetime) -> None:
         batch = _locked(batch)
         if batch.state != ImportState.IMPORTED:
             raise BatchRefused("Only an imported file can be undone. Open it to see how it stands.")
-        _move(batch, ImportState.UNDO_DUE, at=at, attempts=0, failure="", rows_done=0)
+        _move(batch, ImportState.UNDO_DUE, at=at, asked_by=by, attempts=0, failure="", rows_done=0)
 
 
 def cancel_batch(*, batch: ImportBatch, by: Actor, at: datetime) -> None:
@@ -225,7 +242,7 @@ def claim_batch(*, batch_id: int) -> ImportBatch | None:
         cursor.execute(_CLAIM, {"id": batch_id, "due": list(DUE), "running": list(RUNNING)})
         if cursor.fetchone() is None:
             return None
-    return ImportBatch.objects.select_related("created_by").get(pk=batch_id)
+    return ImportBatch.objects.select_related("created_by", "asked_by").get(pk=batch_id)
 
 
 def beat(*, batch: ImportBatch, done: int, total: int) -> None:

@@ -1,7 +1,9 @@
 """What is checked of readings as they arrive: outliers are held back, sources that disagree are flagged."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection
@@ -14,6 +16,9 @@ from valuerealization.common.audit import Actor
 
 # Not recorded, yet no mistake of the sender's: the rows beside them are recorded all the same.
 SET_ASIDE: Final = frozenset({"held", "rejected"})
+
+# What was written to held values, by primary key: each column as [before, after].
+HeldChanges = dict[int, dict[str, list[Any]]]
 
 # A value recorded already is not held again, and one that a person rejected stays rejected.
 _OUTLIERS = f"""
@@ -34,9 +39,7 @@ WHERE s.code IS NULL AND m.id = s.metric_id AND m.hold_outliers
 """
 
 _HOLD = f"""
-WITH held AS (
-  INSERT INTO objectives_heldreading AS h (account_id, metric_id, value, usual, observed_at, source, confidence, origin,
-    note, external_id, recorded_by)
+WITH wanted AS (
   SELECT DISTINCT ON (s.account_id, s.metric_id, s.observed_at, s.source) s.account_id, s.metric_id, s.value,
     (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY r.value) FROM (
       SELECT v.value FROM objectives_reading v
@@ -45,20 +48,29 @@ WITH held AS (
     s.observed_at, s.source, s.confidence, %(origin)s, s.note, s.external_id, %(by)s
   FROM reading_resolved s WHERE s.code = 'held'
   ORDER BY s.account_id, s.metric_id, s.observed_at, s.source, s.idx DESC
+), before AS (
+  SELECT h.id, to_jsonb(h) AS columns FROM objectives_heldreading h
+  JOIN wanted w USING (account_id, metric_id, observed_at, source)
+), held AS (
+  INSERT INTO objectives_heldreading AS h (account_id, metric_id, value, usual, observed_at, source, confidence, origin,
+    note, external_id, recorded_by)
+  SELECT * FROM wanted
   ON CONFLICT (account_id, metric_id, observed_at, source) DO UPDATE SET value = excluded.value,
     usual = excluded.usual, confidence = excluded.confidence, origin = excluded.origin, note = excluded.note,
     external_id = excluded.external_id, recorded_by = excluded.recorded_by, held_at = value_now(), state = 'held',
     decided_at = NULL, decided_by = '', reason = '', reading_id = NULL
   WHERE h.value <> excluded.value
-  RETURNING h.id, h.account_id
+  RETURNING h.id, h.account_id, to_jsonb(h) AS columns
+), logged AS (
+  INSERT INTO common_auditentry (actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
+    subject_id, subject_label, details)
+  SELECT %(kind)s, %(id)s, %(by)s, %(request)s, 'readings.held', held.account_id, 'accounts.account', held.account_id,
+    a.name, jsonb_build_object('count', count(*), 'first_held', min(held.id), 'last_held', max(held.id))
+  FROM held JOIN accounts_account a ON a.id = held.account_id
+  GROUP BY held.account_id, a.name ORDER BY held.account_id
 )
-INSERT INTO common_auditentry (actor_kind, actor_id, actor_name, request_id, action, account_id, subject_type,
-  subject_id, subject_label, details)
-SELECT %(kind)s, %(id)s, %(by)s, %(request)s, 'readings.held', held.account_id, 'accounts.account', held.account_id,
-  a.name, jsonb_build_object('count', count(*), 'first_held', min(held.id), 'last_held', max(held.id))
-FROM held JOIN accounts_account a ON a.id = held.account_id
-GROUP BY held.account_id, a.name ORDER BY held.account_id
-RETURNING account_id
+SELECT held.id, held.account_id, before.columns::text, held.columns::text
+FROM held LEFT JOIN before USING (id) ORDER BY held.id
 """
 
 # The latest value of each source, as far as it is about the time of the one that counts.
@@ -104,22 +116,35 @@ _PAIRS_OF_METRIC = """SELECT account_id, metric_id FROM objectives_objective WHE
   UNION SELECT account_id, metric_id FROM objectives_disagreement WHERE metric_id = ANY(%(ids)s)"""
 
 
-def hold_outliers(*, by: Actor, origin: str, at: datetime) -> None:
+def hold_outliers(*, by: Actor, origin: str, at: datetime) -> HeldChanges:
     """Set staged rows aside whose value is far from what was measured before, and keep them for a person, who is told.
 
+    Shape:  by held value, the columns that were written, each as [before, after]; of a new one when it was held, from
+            None.
     Source: docs/formulas.md#outliers
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM objectives_metric WHERE hold_outliers)")
         if not cursor.fetchone()[0]:
-            return
+            return {}
         cursor.execute(_OUTLIERS)
-        if cursor.rowcount:
-            cursor.execute(
-                _HOLD,
-                {"origin": origin, "by": by.name[:200], "kind": by.kind, "id": by.id, "request": audit.request_id()},
-            )
-            tell_held(account_ids=[row[0] for row in cursor.fetchall()], by=by, at=at)
+        if not cursor.rowcount:
+            return {}
+        cursor.execute(
+            _HOLD, {"origin": origin, "by": by.name[:200], "kind": by.kind, "id": by.id, "request": audit.request_id()}
+        )
+        held = cursor.fetchall()
+    tell_held(account_ids=sorted({account for _pk, account, _before, _after in held}), by=by, at=at)
+    # JSON as text: numbers would come back as floats.
+    return {pk: _written(before, after) for pk, _account, before, after in held}
+
+
+def _written(before: str | None, after: str) -> dict[str, list[Any]]:
+    """Compare two rows in JSON, read without the loss that binary numbers would bring."""
+    new = json.loads(after, parse_float=Decimal)
+    old = {} if before is None else json.loads(before, parse_float=Decimal)
+    held_at = {"held_at": [old.get("held_at"), new["held_at"]]}  # also when the clock stood still
+    return audit.changes(old, new) | held_at if old else held_at
 
 
 def refresh_disagreements(*, reading_ids: Sequence[int] = (), metric_ids: Sequence[int] = ()) -> None:

@@ -65,6 +65,7 @@ pointing(
         "objectives.Objective.owner",
         "objectives.Standing.owner",
         "objectives.ImportBatch.created_by",
+        "objectives.ImportBatch.asked_by",
     ]
 )
 harmless(

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from objectives.evidence import Origin, origin_of
-from objectives.services.checks import SET_ASIDE, hold_outliers, refresh_disagreements
+from objectives.services.checks import SET_ASIDE, HeldChanges, hold_outliers, refresh_disagreements
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
@@ -64,6 +64,7 @@ class RecordResult:
     errors: Sequence[RowError] = field(default_factory=tuple)
     reading_ids: Sequence[int] = field(default_factory=tuple)
     account_ids: Sequence[int] = field(default_factory=tuple)
+    held: HeldChanges = field(default_factory=dict)
 
 
 class ReadingsRefused(ValueError):
@@ -323,8 +324,9 @@ def record_staged(
         if has_repeats and refuse_contradictions:
             cursor.execute(_CONTRADICTIONS)
         origin = origin or origin_of(actor_kind=by.kind)
+        held: HeldChanges = {}
         if by.kind != "user" if may_hold is None else may_hold:
-            hold_outliers(by=by, origin=origin, at=at)
+            held = hold_outliers(by=by, origin=origin, at=at)
         errors = _errors(cursor)
         if atomic and any(error.code not in SET_ASIDE for error in errors):
             raise ReadingsRefused(errors)
@@ -335,7 +337,7 @@ def record_staged(
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)
         refresh_disagreements(reading_ids=readings)
-    return RecordResult(created, unchanged, superseded, errors, readings, accounts)
+    return RecordResult(created, unchanged, superseded, errors, readings, accounts, held)
 
 
 def staged_row(

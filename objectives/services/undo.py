@@ -14,6 +14,7 @@ from django.db import connection, models, transaction
 
 from accounts.models import Account
 from objectives.models import (
+    HeldReading,
     ImportBatch,
     ImportChange,
     ImportSubject,
@@ -29,6 +30,7 @@ from objectives.models import (
     Standing,
 )
 from objectives.services.batches import finish_undo
+from objectives.services.checks import refresh_disagreements
 from objectives.services.restatements import revert
 from objectives.services.standings import follow_readings, refresh_standings
 from valuerealization.common import audit
@@ -127,8 +129,9 @@ def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FOLLOWING, {"batch": batch.pk})
         following = dict(cursor.fetchall())
-        cursor.execute(f"SELECT DISTINCT r.account_id {_RANGES}", {"batch": batch.pk})
-        touched = {row[0] for row in cursor.fetchall()}
+        cursor.execute(f"SELECT DISTINCT r.account_id, r.metric_id {_RANGES}", {"batch": batch.pk})
+        measured = cursor.fetchall()
+        touched = {account for account, _metric in measured}
         plans = _plans(batch)
         goals = plans[ImportSubject.OBJECTIVE]
         touched |= {goal.account_id for goal in goals.rows.values()} | set(plans[ImportSubject.ACCOUNT].rows)
@@ -138,11 +141,13 @@ def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
             raise UndoRefused(obstacles)
         revert(batch_id=batch.pk, restatements=_restatements(batch))
         cursor.execute(_LET_GO, {"batch": batch.pk})
-        restored = sum(_restore(plan, at) for plan in plans.values())
+        restored = sum(_restore(plan, at) for plan in plans.values()) + _take_back_held(batch)
         cursor.execute("SELECT objectives_undo_import(%s)", [batch.pk])
         readings = cursor.fetchone()[0]
         removed = sum(_remove(plan) for plan in reversed(plans.values()))
         gone = plans[ImportSubject.ACCOUNT].added
+        # Sources that the import made agree, or differ more, are compared again.
+        refresh_disagreements(metric_ids=sorted({metric for _account, metric in measured if metric}))
         follow_readings(objective_ids=sorted((following.keys() | goals.changed.keys()) - goals.added))
         refresh_standings(account_ids=sorted(touched - gone), at=at)
         _audit(batch, touched, by=by)
@@ -313,6 +318,30 @@ def _restore(plan: _Plan, at: datetime) -> int:
     if rows:
         plan.model._default_manager.bulk_update(rows, sorted(names | {"updated_at"}), batch_size=BATCH)
     return len(rows)
+
+
+def _take_back_held(batch: ImportBatch) -> int:
+    """Take back the held values that wait as this import left them; what a person decided, or others sent, stays."""
+    changes = ImportChange.objects.filter(batch=batch, subject=ImportSubject.HELD)
+    made: dict[int, Mapping[str, Sequence[Any]]] = {each.subject_id: each.changes for each in changes}
+    waiting = HeldReading.objects.filter(pk__in=made, state=HeldReading.State.HELD).in_bulk()
+    rows = [row for row in waiting.values() if row.held_at == _after(row, made[row.pk], "held_at")]
+    added = [row.pk for row in rows if made[row.pk]["held_at"][0] is None]
+    HeldReading.objects.filter(pk__in=added).delete()
+    names: set[str] = set()
+    former = [row for row in rows if row.pk not in added]
+    for row in former:
+        for name, (before, _) in made[row.pk].items():
+            field = _field(HeldReading, name)
+            setattr(row, field.attname, _read(field, before))
+            names.add(field.name)
+    if former:
+        HeldReading.objects.bulk_update(former, sorted(names), batch_size=BATCH)
+    return len(rows)
+
+
+def _after(row: models.Model, changes: Mapping[str, Sequence[Any]], name: str) -> Any:
+    return _read(_field(type(row), name), changes[name][1])
 
 
 def _remove(plan: _Plan) -> int:

@@ -55,6 +55,7 @@ _STEP_OF: Final = {
     ImportState.CHECKED: 3,
     ImportState.FAILED: 3,
 }
+_ASIDE: Final = (batches.HELD, batches.REJECTED)  # said in sentences
 _COLUMNS_OPEN: Final = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED)
 _VERBS: Final = {
     ImportState.CHECK_DUE: "waiting to be checked",
@@ -122,7 +123,7 @@ def columns(request: HtmxRequest, pk: int) -> HttpResponse:
         try:
             batches.match_columns(
                 batch=batch, sheet=look.sheet, headers=look.headers, samples=look.samples, columns=form.columns(),
-                at=timezone.now(),
+                at=timezone.now(), by=request.user,
             )  # fmt: skip
         except BatchRefused as refused:
             form.refuse(refused)
@@ -182,7 +183,7 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
         "verb": _VERBS.get(ImportState(batch.state), ""),
         "poll": f"{request.path}?seen={seen}&said={quarter}",
         "announce": _announcement(batch, quarter, said, is_working=working),
-        "can_import": batch.state == ImportState.CHECKED and bool(batch.rows_new or batch.rows_changed),
+        "can_import": batch.state == ImportState.CHECKED and batches.would_change(batch=batch),
         "can_import_good": batches.can_import_good_rows(batch=batch),
         "good_rows": batch.rows_total - batch.rows_failed,
         "left_out": [
@@ -190,7 +191,9 @@ def detail(request: HtmxRequest, pk: int) -> HttpResponse:
             for number, heading in enumerate(batch.headers)
             if str(number) not in batch.columns
         ],
-        "summary": [(name.replace("_", " "), value) for name, value in batch.summary.items()],
+        "summary": [(name.replace("_", " "), value) for name, value in batch.summary.items() if name not in _ASIDE],
+        "held": batch.summary.get(batches.HELD, 0),
+        "rejected": batch.summary.get(batches.REJECTED, 0),
         "today": timezone.localdate(),
     }
     return render_page(request, "objectives/imports/batch.html", context, part="step")
@@ -202,7 +205,7 @@ def start(request: HtmxRequest, pk: int) -> HttpResponse:
     """Import a checked file: step 4."""
     batch = _batch(request, pk)
     try:
-        batches.request_import(batch=batch, only_good="only_good" in request.POST, at=timezone.now())
+        batches.request_import(batch=batch, only_good="only_good" in request.POST, at=timezone.now(), by=request.user)
     except BatchRefused as refused:
         messages.warning(request, str(refused))
     else:
@@ -240,7 +243,7 @@ def undo(request: HtmxRequest, pk: int) -> HttpResponse:
     batch = _batch(request, pk)
     if request.method == "POST":
         try:
-            batches.request_undo(batch=batch, at=timezone.now())
+            batches.request_undo(batch=batch, at=timezone.now(), by=request.user)
         except BatchRefused as refused:
             messages.warning(request, str(refused))
         else:

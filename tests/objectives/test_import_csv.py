@@ -15,14 +15,16 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from objectives.imports import run
 from objectives.imports.focus import import_focus
+from objectives.imports.jobs import run_batch
 from objectives.imports.run import KINDS, import_file
 from objectives.imports.tables import FileRefused
-from objectives.models import Metric, MetricVersion, Objective, ObjectiveRevision, Reading, Standing
+from objectives.models import ImportBatch, Metric, MetricVersion, Objective, ObjectiveRevision, Reading, Standing
 from objectives.services.objectives import archive_objective
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from valuerealization.common.audit import SYSTEM
@@ -690,7 +692,39 @@ class TestCommand:
         output = StringIO()
         call_command("import_csv", "accounts", str(write(ACCOUNT_HEADER, ACCOUNT)), stdout=output)
         assert output.getvalue() == "1 rows of accounts: 1 new, 0 changed, 0 unchanged.\n"
-        assert AuditEntry.objects.get().actor_name == "Import of file.csv"
+        assert {entry.actor_name for entry in AuditEntry.objects.all()} == {"Import of file.csv"}
+        assert AuditEntry.objects.filter(action="import.finished").count() == 1
+
+    def test_it_makes_a_batch_that_can_be_undone(self, write: Write) -> None:
+        before = everything()
+        path = write(ACCOUNT_HEADER, ACCOUNT, "A-2,Beta,UTC")
+        call_command("import_csv", "accounts", str(path), "--dry-run", stdout=StringIO())
+        assert everything() == before
+        call_command("import_csv", "accounts", str(path), stdout=StringIO())
+        call_command(
+            "import_csv", "accounts", str(path), stdout=StringIO()
+        )  # changes nothing: there is nothing to undo
+        batch = ImportBatch.objects.get()
+        assert (batch.kind, batch.state, batch.file_name, batch.rows_total, batch.rows_new, batch.imported_at) == (
+            "accounts", "imported", "file.csv", 2, 2, NOON,
+        )  # fmt: skip
+        leader = make_user(role="leader", name="Lee Ader")
+        client = Client()
+        client.force_login(leader, backend="django.contrib.auth.backends.ModelBackend")
+        assert "Command line" in client.get("/imports/").content.decode()
+        assert "Imported from the command line on" in client.get(f"/imports/{batch.pk}/").content.decode()
+        client.post(f"/imports/{batch.pk}/undo/")
+        assert run_batch(batch_id=batch.pk, at=NOON)
+        batch.refresh_from_db()
+        assert (batch.state, batch.undone_by) == ("undone", "Lee Ader")
+        assert not Account.objects.exists()
+        assert AuditEntry.objects.filter(action="import.undone", actor_name="Lee Ader").exists()
+
+    def test_a_refused_file_leaves_no_batch(self, write: Write) -> None:
+        before = everything()
+        with pytest.raises(CommandError):
+            call_command("import_csv", "accounts", str(write(ACCOUNT_HEADER, "A-1,,UTC")), stderr=StringIO())
+        assert everything() == before
 
     def test_it_says_that_a_dry_run_kept_nothing(self, write: Write) -> None:
         output = StringIO()

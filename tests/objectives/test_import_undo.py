@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
 from accounts.models import Account, User
 from accounts.services.accounts import update_account
 from objectives.imports.jobs import run_batch
 from objectives.imports.stored import look_at
-from objectives.models import ImportBatch, ImportState, Metric, Objective, Reading, Snapshot
+from objectives.models import Disagreement, HeldReading, ImportBatch, ImportState, Metric, Objective, Reading, Snapshot
 from objectives.services import batches
 from objectives.services.batches import Upload
 from objectives.services.metrics import update_metric
 from objectives.services.objectives import archive_objective, update_objective
+from objectives.services.quality import accept_held, reject_held
+from objectives.services.readings import ReadingRow, record_readings
 from objectives.services.restatements import verify
 from objectives.services.standings import sweep_standings
 from tests.factories import make_account, make_metric, make_objective, make_user, record, take_weeks
@@ -266,6 +269,94 @@ def test_the_function_that_deletes_checks_by_itself(world: Account, leader: User
     assert Reading.objects.count() == 5
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL ROLE vr_portal; SELECT objectives_undo_import(1)")
+
+
+@pytest.fixture
+def tickets(world: Account) -> Metric:
+    """A metric whose outliers are held: one waits, one was rejected."""
+    metric = make_metric(at=NOON - 8 * WEEK, key="tickets", hold_outliers=True)
+    for day in range(10, 2, -1):
+        record(metric, 10, account=world, at=NOON - timedelta(days=day), source="Desk")
+    for hours, value in ((2, 900), (3, 800)):
+        row = ReadingRow(
+            index=0, customer_id=world.pk, metric_key="tickets", value=Decimal(value), source="Desk",
+            observed_at=NOON - timedelta(hours=hours),
+        )  # fmt: skip
+        record_readings(rows=[row], by=SYSTEM, at=NOON)
+    reject_held(held=HeldReading.objects.get(value=800), by=SYSTEM, at=NOON, reason="A typing mistake")
+    return metric
+
+
+HELD = [
+    "customer,metric,value,observed_at,source",
+    "A-1,tickets,1000.5,2026-11-18T08:00:00Z,Desk",
+    "A-1,tickets,2000,2026-11-18T07:00:00Z,Desk",
+    "A-1,tickets,901.25,2026-11-18T10:00:00Z,Desk",
+    "A-1,tickets,801,2026-11-18T09:00:00Z,Desk",
+    "A-1,tickets,11,2026-11-18T11:00:00Z,Desk",
+]
+
+
+def test_values_that_it_held_go_with_it(world: Account, tickets: Metric, leader: User, tmp_path: Path) -> None:
+    before = state()
+    batch = run(tmp_path, "readings", *HELD, by=leader)
+    assert sorted(HeldReading.objects.filter(state="held").values_list("value", flat=True)) == [
+        801, Decimal("901.25"), Decimal("1000.5"), 2000,
+    ]  # fmt: skip
+    assert (batch.summary, batch.rows_total, batch.rows_new) == ({"held": 4}, 5, 1)
+    client = Client()
+    client.force_login(leader, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(f"/imports/{batch.pk}/").content.decode()
+    assert "4 values far outside what was measured before are held until a person accepts or rejects them." in page
+    assert 'href="/quality/?kind=outlier"' in page
+    assert undo(batch).state == ImportState.UNDONE
+    assert differences(before) == {}
+
+
+def test_held_values_that_somebody_decided_or_sent_anew_stay(
+    world: Account, tickets: Metric, leader: User, tmp_path: Path, clock: Clock
+) -> None:
+    batch = run(tmp_path, "readings", *HELD, by=leader)
+    clock(NOON + timedelta(minutes=1))
+    accept_held(held=HeldReading.objects.get(value=2000), by=SYSTEM, at=NOON + timedelta(minutes=1))
+    row = ReadingRow(
+        index=0, customer_id=world.pk, metric_key="tickets", value=Decimal(3000), source="Desk",
+        observed_at=datetime(2026, 11, 18, 8, tzinfo=UTC),
+    )  # fmt: skip
+    record_readings(rows=[row], by=SYSTEM, at=NOON + timedelta(minutes=1))
+    assert undo(batch).state == ImportState.UNDONE
+    assert list(HeldReading.objects.order_by("value").values_list("value", "state")) == [
+        (800, "rejected"), (900, "held"), (2000, "accepted"), (3000, "held"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_only_holds_values_can_be_imported(
+    world: Account, tickets: Metric, leader: User, tmp_path: Path
+) -> None:
+    batch = run(tmp_path, "readings", HELD[0], HELD[1], by=leader)
+    assert (batch.rows_new, batch.summary) == (0, {"held": 1})
+    assert undo(batch).state == ImportState.UNDONE
+    assert HeldReading.objects.count() == 2
+
+
+def test_sources_that_it_made_agree_are_compared_again(world: Account, leader: User, tmp_path: Path) -> None:
+    metric = Metric.objects.get(key="seats")
+    record(metric, 90, account=world, at=NOON - timedelta(days=1), source="Survey")
+    record(metric, 30, account=world, at=NOON - timedelta(hours=20), source="Desk")
+    flags = list(Disagreement.objects.values_list("counting__value", "other__value"))
+    assert flags == [(30, 90)]
+    observed = (NOON - timedelta(days=1)).isoformat()
+    batch = run(tmp_path, "readings", HELD[0], f"A-1,seats,30,{observed},Survey", by=leader)
+    assert not Disagreement.objects.exists()
+    assert undo(batch).state == ImportState.UNDONE
+    assert list(Disagreement.objects.values_list("counting__value", "other__value")) == flags
+
+
+def test_who_undid_it_is_not_who_imported_it(world: Account, leader: User, tmp_path: Path) -> None:
+    batch = run(tmp_path, "readings", *FILES["readings"], by=leader)
+    other = make_user(role="leader", name="Ola Other")
+    batches.request_undo(batch=batch, at=NOON, by=other)
+    assert work(batch).undone_by == "Ola Other"
 
 
 BILL = ["SubAccountId,SubAccountName,ChargePeriodStart,BillingCurrency,BilledCost,EffectiveCost"] + [

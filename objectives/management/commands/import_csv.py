@@ -7,7 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from objectives.imports.run import KINDS, import_file
+from objectives.imports.jobs import import_at_once
+from objectives.imports.run import KINDS
 from objectives.imports.tables import FileRefused
 from valuerealization.common.audit import SYSTEM
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         """Import the file and say what became of its rows."""
         try:
             by = replace(SYSTEM, name=f"Import of {file.name}"[:200])
-            saved = import_file(kind=kind, path=file, by=by, at=timezone.now(), dry_run=dry_run, sheet=sheet)
+            saved = import_at_once(kind=kind, path=file, by=by, at=timezone.now(), dry_run=dry_run, sheet=sheet)
         except FileRefused as error:
             for each in error.errors:
                 self.stderr.write(str(each))
@@ -37,5 +38,9 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{saved.rows} rows of {kind}: {saved.created} new, {saved.changed} {changed}, {saved.unchanged} unchanged."
         )
+        if saved.held:
+            self.stdout.write(f"{saved.held} more held as outliers until a person accepts or rejects them.")
+        if saved.rejected:
+            self.stdout.write(f"{saved.rejected} more left out: a person has rejected these values before.")
         if dry_run:
             self.stdout.write("This was a dry run: nothing was saved.")
