@@ -298,14 +298,14 @@ HELD = [
 
 
 def test_values_that_it_held_go_with_it(world: Account, tickets: Metric, leader: User, tmp_path: Path) -> None:
+    client = Client()
+    client.force_login(leader, backend="django.contrib.auth.backends.ModelBackend")
     before = state()
     batch = run(tmp_path, "readings", *HELD, by=leader)
     assert sorted(HeldReading.objects.filter(state="held").values_list("value", flat=True)) == [
         801, Decimal("901.25"), Decimal("1000.5"), 2000,
     ]  # fmt: skip
     assert (batch.summary, batch.rows_total, batch.rows_new) == ({"held": 4}, 5, 1)
-    client = Client()
-    client.force_login(leader, backend="django.contrib.auth.backends.ModelBackend")
     page = client.get(f"/imports/{batch.pk}/").content.decode()
     assert "4 values far outside what was measured before are held until a person accepts or rejects them." in page
     assert 'href="/quality/?kind=outlier"' in page
