@@ -17,6 +17,20 @@ function close() {
   list?.remove();
   list = null;
   field?.removeAttribute("aria-activedescendant");
+  field?.removeAttribute("aria-controls");
+}
+
+// Beside the field: what is outside an open dialog is not read out.
+function say(area, text) {
+  let region = area.parentElement.querySelector("[data-mentions-said]");
+  if (!region) {
+    region = document.createElement("p");
+    region.className = "visually-hidden";
+    region.setAttribute("role", "status");
+    region.setAttribute("data-mentions-said", "");
+    area.parentElement.append(region);
+  }
+  region.textContent = text;
 }
 
 function select(option) {
@@ -57,6 +71,7 @@ function open(area, names) {
   area.setAttribute("aria-controls", list.id);
   area.setAttribute("aria-autocomplete", "list");
   select(list.firstElementChild);
+  say(area, `${names.length} ${names.length === 1 ? "person" : "people"}. Up and down to choose, Enter to take one.`);
 }
 
 async function suggest(area) {
