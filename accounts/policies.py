@@ -42,15 +42,9 @@ def can_read_audit(user: User) -> bool:
 
 
 def check_is_admin(user: User) -> None:
-    """Raise PermissionDenied unless the person is an administrator."""
+    """Raise PermissionDenied unless the person is an administrator: what this guards is the same for everybody."""
     if not (user.is_authenticated and user.is_staff):
         raise PermissionDenied("Only administrators change this.")
-
-
-def check_can_define_attributes(user: User) -> None:
-    """Raise PermissionDenied unless the person is an administrator: attributes are the same for every account."""
-    if not (user.is_authenticated and user.is_active and user.role == Role.ADMIN):
-        raise PermissionDenied("Attributes are defined by administrators.")
 
 
 def can_edit_segment(user: User, segment: SavedSegment) -> bool:

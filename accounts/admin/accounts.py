@@ -112,7 +112,7 @@ class AccountAdmin(ExportMixin, ServiceAdmin[Account]):
     @property
     def import_url(self) -> str:
         """Link to the import of files."""
-        return import_address()
+        return import_address("accounts")
 
     @admin.display(description="ARR", ordering="arr")
     def yearly(self, obj: Account) -> str:

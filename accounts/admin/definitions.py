@@ -9,8 +9,9 @@ from django.contrib import admin
 from django.db.models import F
 from django.http import HttpRequest
 
+from accounts.admin.erasure import erasure_link
 from accounts.models import Attribute, Contact, SavedSegment
-from valuerealization.common.admin import ExportMixin, ReadOnlyMixin, ServiceAdmin
+from valuerealization.common.admin import ExportMixin, ReadOnlyMixin, ServiceAdmin, columns_of
 from valuerealization.common.admin.filters import AutocompleteSelectFilter, ChoicesDropdownFilter, Whether
 from valuerealization.common.exports import Column
 
@@ -26,7 +27,7 @@ class Archived(Whether):
 
 
 @admin.register(Attribute)
-class AttributeAdmin(ReadOnlyMixin, ServiceAdmin[Attribute]):
+class AttributeAdmin(ExportMixin, ReadOnlyMixin, ServiceAdmin[Attribute]):
     """What is known about accounts beyond the fields that every account has."""
 
     section = "Customers"
@@ -39,10 +40,11 @@ class AttributeAdmin(ReadOnlyMixin, ServiceAdmin[Attribute]):
     search_fields = ("name", "key")
     search_help_text = "Part of a name or of a key."
     ordering = ("position", "name", "pk")
+    exported = columns_of(Attribute, "key", "name", "type", "choices", "help_text", "position", "archived_at")
 
 
 @admin.register(SavedSegment)
-class SavedSegmentAdmin(ReadOnlyMixin, ServiceAdmin[SavedSegment]):
+class SavedSegmentAdmin(ExportMixin, ReadOnlyMixin, ServiceAdmin[SavedSegment]):
     """Rules over accounts that have a name."""
 
     section = "Customers"
@@ -56,6 +58,7 @@ class SavedSegmentAdmin(ReadOnlyMixin, ServiceAdmin[SavedSegment]):
     search_fields = ("name", "description")
     search_help_text = "Part of a name or of a description."
     ordering = ("name", "pk")
+    exported = columns_of(SavedSegment, "name", "description", "rule", "created_by__email", "archived_at")
 
 
 @admin.register(Contact)
@@ -66,6 +69,7 @@ class ContactAdmin(ExportMixin, ReadOnlyMixin, ServiceAdmin[Contact]):
     icon = "contacts"
     menu_order = 105
     note = "Contacts are kept on the pages of their accounts."
+    readonly_fields = ("forgotten",)
     list_display = ("name", "email", "account", "title", "parts", "archived_at")
     list_filter = (Archived, ("account", AutocompleteSelectFilter))
     list_select_related = ("account",)
@@ -89,6 +93,11 @@ class ContactAdmin(ExportMixin, ReadOnlyMixin, ServiceAdmin[Contact]):
     def get_queryset(self, request: HttpRequest) -> Any:
         """Read the account with the contact, on its own page too."""
         return super().get_queryset(request).select_related("account")
+
+    @admin.display(description="erasure")
+    def forgotten(self, obj: Contact) -> str:
+        """Link to the page that erases a person for good."""
+        return erasure_link("contact_erase", obj.pk)
 
     @admin.display(description="roles")
     def parts(self, obj: Contact) -> str:

@@ -12,7 +12,17 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from accounts.services import keys
-from valuerealization.common.admin import ReadOnlyMixin, ServiceAdmin, TabularInline, actor, ago, confirmed, pill
+from valuerealization.common.admin import (
+    ExportMixin,
+    ReadOnlyMixin,
+    ServiceAdmin,
+    TabularInline,
+    actor,
+    ago,
+    columns_of,
+    confirmed,
+    pill,
+)
 from valuerealization.common.admin.filters import BooleanRadioFilter, ChoicesDropdownFilter, RangeDateTimeFilter
 
 SOON_DAYS = 30
@@ -32,7 +42,7 @@ class ApiKeyInline(ReadOnlyMixin, TabularInline[ApiKey, User]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ServiceAdmin[ApiKey]):
+class ApiKeyAdmin(ExportMixin, ServiceAdmin[ApiKey]):
     """Keys of integrators: shown once when they are made, revoked for good."""
 
     section = "People and access"
@@ -51,6 +61,9 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     ordering = ("-created", "pk")
     kept = ("prefix", "last_used_at", "created_by", "created")
     actions = ("revoke",)
+    exported = columns_of(
+        ApiKey, "name", "prefix", "scope", "revoked", "expiry_date", "last_used_at", "created_by__email", "created"
+    )
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """Ask for the least when a key is made."""

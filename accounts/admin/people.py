@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from accounts.admin.erasure import erasure_link
 from accounts.admin.keys import ApiKeyInline
 from accounts.models import Role, User
 from accounts.services import people
@@ -57,7 +58,7 @@ class UserAdmin(ExportMixin, ServiceAdmin[User]):
     search_help_text = "Part of a name or of an address."
     ordering = ("email",)
     fields = ("email", "name", "role", "is_active")
-    kept = ("looks_after", "last_login", "created_at")
+    kept = ("looks_after", "last_login", "created_at", "forgotten")
     inlines = (ApiKeyInline,)
     actions = ("send_password_links",)
     exported = (
@@ -96,6 +97,11 @@ class UserAdmin(ExportMixin, ServiceAdmin[User]):
     def seen(self, obj: User) -> str:
         """Say how long ago somebody signed in."""
         return ago(obj.last_login) if obj.last_login else pill("Never", tone="warn" if obj.is_active else "")
+
+    @admin.display(description="erasure")
+    def forgotten(self, obj: User) -> str:
+        """Link to the page that erases a person for good."""
+        return erasure_link("user_erase", obj.pk)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save; somebody new is sent a link."""

@@ -10,11 +10,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import Role
-from valuerealization.common.admin import ModelAdmin, ReadOnlyMixin
+from valuerealization.common.admin import ExportMixin, ModelAdmin, ReadOnlyMixin, columns_of
 
 
 @admin.register(Group)
-class RoleAdmin(ReadOnlyMixin, ModelAdmin[Group]):
+class RoleAdmin(ExportMixin, ReadOnlyMixin, ModelAdmin[Group]):
     """The roles, read only."""
 
     section = "People and access"
@@ -26,6 +26,7 @@ class RoleAdmin(ReadOnlyMixin, ModelAdmin[Group]):
     ordering = ("name",)
     fields = ("name", "may")
     readonly_fields = ("may",)
+    exported = columns_of(Group, "name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         """Count what each role may do, with the list."""

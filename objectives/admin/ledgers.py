@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import F
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -13,6 +15,7 @@ from objectives.models import (
     ReplacedSnapshot,
     Restatement,
     Snapshot,
+    SnapshotArchive,
     SnapshotObjective,
     Standing,
     TickRun,
@@ -24,6 +27,7 @@ from valuerealization.common.admin import (
     LedgerAdmin,
     ModelAdmin,
     ReadOnlyMixin,
+    columns_of,
     import_address,
     number,
 )
@@ -81,7 +85,7 @@ class ReadingAdmin(ExportMixin, LedgerAdmin[Reading]):
     @property
     def import_url(self) -> str:
         """Link to the import of files."""
-        return import_address()
+        return import_address("readings")
 
 
 class OfAccountAdmin(LedgerAdmin[Any]):
@@ -182,7 +186,7 @@ class Failed(Whether):
 
 
 @admin.register(Standing)
-class StandingAdmin(ReadOnlyMixin, ModelAdmin[Standing]):
+class StandingAdmin(ExportMixin, ReadOnlyMixin, ModelAdmin[Standing]):
     """Where each account stands, when its next snapshot is due, and what failed."""
 
     section = "Snapshots"
@@ -203,6 +207,11 @@ class StandingAdmin(ReadOnlyMixin, ModelAdmin[Standing]):
     search_fields = ("account__name", "=account__external_id")
     search_help_text = "Part of an account's name, or its external id."
     ordering = ("next_boundary_at", "pk")
+    exported = columns_of(
+        Standing, "account__name", "value_delivered", "verified", "outcomes", "status", "last_progress_at",
+        "objectives_total", "objectives_measured", "objectives_met", "objectives_manual", "shown_value", "shown_status",
+        "snapshot_week", "next_boundary_at", "failed_at", "failure", "attempts",
+    )  # fmt: skip
     show_full_result_count = False
 
     @admin.display(description="live", ordering="value_delivered")
@@ -231,7 +240,7 @@ class StandingAdmin(ReadOnlyMixin, ModelAdmin[Standing]):
 
 
 @admin.register(WeekRollup)
-class WeekRollupAdmin(LedgerAdmin[WeekRollup]):
+class WeekRollupAdmin(ExportMixin, LedgerAdmin[WeekRollup]):
     """The whole portfolio, week by week."""
 
     section = "Snapshots"
@@ -242,6 +251,10 @@ class WeekRollupAdmin(LedgerAdmin[WeekRollup]):
         "week", "accounts", "scored", "mean", "stalled", "at_risk", "on_track", "exceeded", "all_goals_met",
     )  # fmt: skip
     list_filter = (("week", RangeDateFilter),)
+    exported = columns_of(
+        WeekRollup, "week", "accounts", "scored", "average", "stalled", "at_risk", "on_track", "exceeded",
+        "all_goals_met",
+    )  # fmt: skip
 
     @admin.display(description="average")
     def mean(self, obj: WeekRollup) -> str:
@@ -250,7 +263,7 @@ class WeekRollupAdmin(LedgerAdmin[WeekRollup]):
 
 
 @admin.register(Restatement)
-class RestatementAdmin(OfAccountAdmin):
+class RestatementAdmin(ExportMixin, OfAccountAdmin):
     """Rebuilds of past weeks, with their reasons."""
 
     section = "Snapshots"
@@ -260,10 +273,14 @@ class RestatementAdmin(OfAccountAdmin):
     list_display = (
         "created_at", "account", "from_week", "to_week", "weeks_added", "weeks_changed", "requested_by", "reason",
     )  # fmt: skip
+    exported = columns_of(
+        Restatement, "created_at", "account__name", "from_week", "to_week", "weeks_added", "weeks_changed",
+        "requested_by", "reason",
+    )  # fmt: skip
 
 
 @admin.register(ReplacedSnapshot)
-class ReplacedSnapshotAdmin(OfAccountAdmin):
+class ReplacedSnapshotAdmin(ExportMixin, OfAccountAdmin):
     """Snapshots as they stood before a restatement."""
 
     section = "Snapshots"
@@ -271,10 +288,11 @@ class ReplacedSnapshotAdmin(OfAccountAdmin):
     menu_order = 50
     list_display = ("week", "account", "restatement")
     list_select_related = ["account", "restatement__account"]
+    exported = columns_of(ReplacedSnapshot, "week", "account__name", "restatement__reason", "snapshot", "objectives")
 
 
 @admin.register(TickRun)
-class TickRunAdmin(LedgerAdmin[TickRun]):
+class TickRunAdmin(ExportMixin, LedgerAdmin[TickRun]):
     """Runs of the five-minute tick that had something to do, or were held."""
 
     section = "System"
@@ -283,4 +301,45 @@ class TickRunAdmin(LedgerAdmin[TickRun]):
     menu_order = 20
     note = "The tick runs every five minutes. A run that found nothing to do leaves no line."
     list_display = ("started_at", "due", "moved", "held")
+    exported = columns_of(TickRun, "started_at", "due", "taken", "failed", "late_seconds", "moved", "held")
     list_filter = (("started_at", RangeDateTimeFilter),)
+
+
+class Removed(Whether):
+    """Files whose rows have left the live tables, or those that were brought back."""
+
+    title = "rows"
+    parameter_name = "removed"
+    column = "removed_at"
+    filled = "In the file alone"
+    empty = "In the tables too"
+
+
+@admin.register(SnapshotArchive)
+class SnapshotArchiveAdmin(ExportMixin, LedgerAdmin[SnapshotArchive]):
+    """Files that hold weeks older than the retention window."""
+
+    section = "Snapshots"
+    icon = "inventory_2"
+    menu_title = "Archive files"
+    menu_order = 60
+    note = (
+        "Written on the 1st of the month, read back, and only then are the rows removed. Operations shows what is due."
+    )
+    list_display = ("file", "first_week", "last_week", "snapshots", "objectives", "replaced", "weight", "created_at")
+    list_filter = (Removed, ("first_week", RangeDateFilter), ("created_at", RangeDateTimeFilter))
+    search_fields = ("file", "=sha256")
+    search_help_text = "Part of a file's name, or its SHA-256."
+    exported = columns_of(
+        SnapshotArchive, "file", "first_week", "last_week", "snapshots", "objectives", "replaced", "size", "sha256",
+        "created_at", "removed_at",
+    )  # fmt: skip
+
+    def view_on_site(self, obj: SnapshotArchive) -> str:  # noqa: ARG002
+        """Link to the page that lists the files with what runs beside them."""
+        return reverse("operations")
+
+    @admin.display(description="size")
+    def weight(self, obj: SnapshotArchive) -> str:
+        """Write the size of the file."""
+        return filesizeformat(obj.size)

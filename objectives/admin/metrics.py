@@ -72,7 +72,7 @@ class MetricAdmin(ExportMixin, ServiceAdmin[Metric]):
     @property
     def import_url(self) -> str:
         """Link to the import of files."""
-        return import_address()
+        return import_address("metrics")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Metric]:
         """Count the objectives that follow each metric, with the list."""

@@ -172,7 +172,7 @@ class ObjectiveAdmin(ExportMixin, ServiceAdmin[Objective]):
     @property
     def import_url(self) -> str:
         """Link to the import of files."""
-        return import_address()
+        return import_address("objectives")
 
     @admin.display(description="completion", ordering="completion")
     def completed(self, obj: Objective) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Attribute
-from accounts.policies import check_can_define_attributes, check_can_edit_account
+from accounts.policies import check_can_edit_account, check_is_admin
 from accounts.services.accounts import AccountRefused
 from accounts.services.attributes import (
     AttributeDefinitionRefused,
@@ -28,7 +28,7 @@ from valuerealization.common.htmx import HtmxRequest, signed_in
 @require_safe
 def attribute_list(request: HtmxRequest) -> HttpResponse:
     """List the attributes that accounts have, and the archived ones."""
-    check_can_define_attributes(request.user)
+    check_is_admin(request.user)
     attributes = list(Attribute.objects.in_order())
     context = {
         "nav": "attributes",
@@ -42,7 +42,7 @@ def attribute_list(request: HtmxRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def attribute_create(request: HtmxRequest) -> HttpResponse:
     """Define an attribute."""
-    check_can_define_attributes(request.user)
+    check_is_admin(request.user)
     form = AttributeForm(_typed(request))
     if form.is_bound and form.is_valid():
         try:
@@ -119,7 +119,7 @@ def account_attributes(request: HtmxRequest, account_pk: int) -> HttpResponse:
 
 def _attribute(request: HtmxRequest, pk: int) -> Attribute:
     attribute = get_object_or_404(Attribute, pk=pk)
-    check_can_define_attributes(request.user)
+    check_is_admin(request.user)
     return attribute
 
 

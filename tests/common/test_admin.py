@@ -28,7 +28,18 @@ from accounts.models import ApiKey, SavedSegment, User
 from accounts.services.attributes import create_attribute
 from accounts.services.contacts import create_contact
 from accounts.services.keys import create_api_key
-from objectives.models import ReplacedSnapshot, Restatement, Snapshot, SnapshotObjective, TickRun, WeekRollup
+from accounts.services.meetings import create_meeting
+from accounts.services.notes import create_note
+from accounts.services.tasks import create_task
+from objectives.models import (
+    ReplacedSnapshot,
+    Restatement,
+    Snapshot,
+    SnapshotArchive,
+    SnapshotObjective,
+    TickRun,
+    WeekRollup,
+)
 from tests.factories import make_account, make_metric, make_objective, make_user, record
 from valuerealization.common.admin import NewestPaginator, ServiceAdmin
 from valuerealization.common.audit import SYSTEM
@@ -38,10 +49,11 @@ pytestmark = pytest.mark.django_db
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label_lower)
 READ_ONLY = {
-    "accounts.attribute", "accounts.contact", "accounts.savedsegment", "auth.group", "axes.accesslog",
+    "accounts.attribute", "accounts.contact", "accounts.meeting", "accounts.note", "accounts.notificationmail",
+    "accounts.savedsegment", "accounts.task", "auth.group", "axes.accesslog",
     "axes.accessfailurelog",
     "common.auditentry", "objectives.reading", "objectives.snapshot", "objectives.standing", "objectives.weekrollup",
-    "objectives.restatement", "objectives.replacedsnapshot", "objectives.tickrun",
+    "objectives.restatement", "objectives.replacedsnapshot", "objectives.snapshotarchive", "objectives.tickrun",
 }  # fmt: skip
 SUNDAY = date(2026, 11, 15)
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -73,6 +85,14 @@ def add_records(first: int, last: int) -> None:
         account = make_account(owner=owner, name=f"Northwind {number}")
         metric = make_metric()
         create_contact(account=account, by=SYSTEM, name=f"Contact {number}", email=f"c{number}@example.com")
+        boss = make_user().as_actor()
+        create_note(account=account, body=f"Note {number}", by=boss, at=AT)
+        create_task(account=account, title=f"Task {number}", assignee=owner, due_on=SUNDAY, by=boss, at=AT)
+        create_meeting(account=account, title=f"Review {number}", starts_at=AT, attendees=[owner], by=boss, at=AT)
+        SnapshotArchive.objects.create(
+            first_week=SUNDAY, last_week=SUNDAY, snapshots=1, objectives=1, replaced=0, file=f"{number}.gz", size=9,
+            sha256=str(number),
+        )  # fmt: skip
         create_attribute(by=SYSTEM, key=f"plan_{number}", name=f"Plan {number}", type="text")
         SavedSegment.objects.create(name=f"Big {number}", rule={}, created_by=owner)
         goal = make_objective(account, metric=metric, owner=owner)
@@ -289,6 +309,7 @@ def test_audit_log_is_narrowed(client: Client, query: dict[str, str], actions: s
     assert {entry.action for entry in response.context["cl"].result_list} == actions
     by_subject = next(spec for spec in response.context["cl"].filter_specs if spec.title == "subject")
     assert dict(by_subject.lookup_choices) == {
+        "accounts.meeting": "meeting", "accounts.note": "note", "accounts.task": "task",
         "accounts.account": "account", "accounts.apikey": "API key", "accounts.attribute": "attribute",
         "accounts.contact": "contact", "accounts.savedsegment": "saved segment", "accounts.user": "user",
         "objectives.metric": "metric", "objectives.objective": "objective", "objectives.restatement": "restatement",

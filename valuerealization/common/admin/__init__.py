@@ -18,7 +18,7 @@ from valuerealization.common.admin.base import (
 )
 from valuerealization.common.admin.bulk import ReasonForm, confirmed
 from valuerealization.common.admin.columns import NOTHING, ago, import_address, money, number, pill
-from valuerealization.common.admin.exports import ExportMixin
+from valuerealization.common.admin.exports import ExportMixin, columns_of
 
 __all__ = [
     "NOTHING",
@@ -36,6 +36,7 @@ __all__ = [
     "access",
     "actor",
     "ago",
+    "columns_of",
     "confirmed",
     "import_address",
     "money",

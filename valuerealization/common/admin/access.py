@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from rest_framework_api_key.models import APIKey
 
 from valuerealization.common.admin.base import LedgerAdmin, ModelAdmin
+from valuerealization.common.admin.exports import ExportMixin, columns_of
 
 # Roles are made by the product, not by hand; people sign in with the address on their own page, and keep second factors
 # and sessions to themselves; our keys are `accounts.ApiKey`.
@@ -24,7 +25,7 @@ admin.site.unregister(
 
 
 @admin.register(AccessAttempt)
-class AccessAttemptAdmin(axes.admin.AccessAttemptAdmin, ModelAdmin[AccessAttempt]):  # type: ignore[misc]
+class AccessAttemptAdmin(ExportMixin, axes.admin.AccessAttemptAdmin, ModelAdmin[AccessAttempt]):  # type: ignore[misc]
     """Failed sign-ins that are counted; deleting one lets its address try again at once."""
 
     section = "People and access"
@@ -34,23 +35,26 @@ class AccessAttemptAdmin(axes.admin.AccessAttemptAdmin, ModelAdmin[AccessAttempt
     actions = ()
     date_hierarchy = None
     ordering = ("-attempt_time",)
+    exported = columns_of(AccessAttempt, "attempt_time", "username", "ip_address", "user_agent", "failures_since_start")
 
 
 @admin.register(AccessFailureLog)
-class AccessFailureLogAdmin(LedgerAdmin[AccessFailureLog]):
+class AccessFailureLogAdmin(ExportMixin, LedgerAdmin[AccessFailureLog]):
     """Each failed sign-in by itself."""
 
     section = None
     list_display = ("attempt_time", "username", "ip_address", "path_info", "locked_out")
+    exported = columns_of(AccessFailureLog, "attempt_time", "username", "ip_address", "user_agent", "locked_out")
     list_filter = ("locked_out", "attempt_time")
     search_fields = ("username", "=ip_address")
 
 
 @admin.register(AccessLog)
-class AccessLogAdmin(LedgerAdmin[AccessLog]):
+class AccessLogAdmin(ExportMixin, LedgerAdmin[AccessLog]):
     """Sign-ins and sign-outs, where they are logged."""
 
     section = None
     list_display = ("attempt_time", "logout_time", "username", "ip_address")
+    exported = columns_of(AccessLog, "attempt_time", "logout_time", "username", "ip_address", "user_agent")
     list_filter = ("attempt_time",)
     search_fields = ("username", "=ip_address")

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from valuerealization.common.admin.base import LedgerAdmin
+from valuerealization.common.admin.exports import ExportMixin, columns_of
 from valuerealization.common.admin.filters import ChoicesDropdownFilter, RangeDateTimeFilter
 from valuerealization.common.models import AuditEntry
 
@@ -33,12 +34,16 @@ class SubjectFilter(DropdownFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(LedgerAdmin[AuditEntry]):
+class AuditEntryAdmin(ExportMixin, LedgerAdmin[AuditEntry]):
     """Who did what."""
 
     section = "System"
     icon = "history_edu"
     list_display = ("at", "actor_name", "actor_kind", "action", "subject_label", "account_id", "request_id")
+    exported = columns_of(
+        AuditEntry, "id", "at", "actor_kind", "actor_id", "actor_name", "request_id", "action", "account_id",
+        "subject_type", "subject_id", "subject_label", "details",
+    )  # fmt: skip
     list_filter = (("actor_kind", ChoicesDropdownFilter), SubjectFilter, ("at", RangeDateTimeFilter))
     search_fields = ("=action", "=request_id", "=account_id", "=subject_id", "actor_name", "subject_label")
     search_help_text = "An action (account.updated), a request id, the id of an account or record, or a name."

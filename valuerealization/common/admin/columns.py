@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -41,9 +41,6 @@ def ago(instant: datetime | None) -> str:
     return NOTHING if instant is None else format_ago((timezone.now() - instant).days)
 
 
-def import_address() -> str:
-    """Link to the page that imports files, where there is one."""
-    try:
-        return reverse("imports")
-    except NoReverseMatch:
-        return ""
+def import_address(kind: str) -> str:
+    """Link to the page that imports files, with what the file holds chosen."""
+    return f"{reverse('import_create')}?kind={kind}"

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import F
+from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminRadioSelectWidget
 
-from valuerealization.common.exports import Column, csv_response
+from valuerealization.common.exports import Column, PlainNumber, csv_response
 from valuerealization.common.workbooks import MOST_ROWS, xlsx_response
 
 if TYPE_CHECKING:
@@ -20,6 +23,30 @@ if TYPE_CHECKING:
     _Base = ModelAdmin[Any]
 else:
     _Base = object
+
+
+def columns_of(model: type[models.Model], *names: str) -> tuple[Column, ...]:
+    """Make columns of a table's fields, each written as its type asks for.
+
+    Shape:  `account__name` goes on to another table, and is headed `account`.
+    """
+    return tuple(_column(model, name) for name in names)
+
+
+def _column(model: type[models.Model], name: str) -> Column:
+    *path, last = name.split("__")
+    owner: Any = model
+    for step in path:
+        owner = owner._meta.get_field(step).related_model
+    field = owner._meta.get_field(last)
+    field = field.output_field if isinstance(field, models.GeneratedField) else field
+    heading = path[-1] if path else last
+    if isinstance(field, models.DecimalField):
+        return Column(heading, PlainNumber(F(name)))
+    if isinstance(field, models.DateField | models.IntegerField | models.AutoField | models.BooleanField):
+        return Column(heading, F(name))
+    is_text = isinstance(field, models.CharField | models.TextField)
+    return Column(heading, F(name) if is_text else Cast(F(name), models.TextField()), is_text=True)
 
 
 class ExportForm(forms.Form):

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from valuerealization.common import audit
 from valuerealization.common.admin.base import ModelAdmin, TabularInline, actor
 from valuerealization.common.admin.bulk import confirmed
+from valuerealization.common.admin.exports import ExportMixin, columns_of
 from valuerealization.common.admin.filters import BooleanRadioFilter, RangeDateTimeFilter
 
 admin.site.unregister([PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule])
@@ -87,7 +88,7 @@ def _until(instant: datetime, at: datetime) -> str:
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin[PeriodicTask]):  # type: ignore[misc]
+class PeriodicTaskAdmin(ExportMixin, beat.PeriodicTaskAdmin, ModelAdmin[PeriodicTask]):  # type: ignore[misc]
     """The scheduler's entries in words: the library's pages without inline script, each change in the audit log."""
 
     section = "System"
@@ -98,6 +99,9 @@ class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin[PeriodicTask]):  # ty
     form = PeriodicTaskForm
     is_audited = True
     change_form_template = "admin/change_form.html"
+    exported = columns_of(
+        PeriodicTask, "name", "task", "description", "enabled", "last_run_at", "total_run_count", "expire_seconds"
+    )
     list_display = ("name", "what", "when", "enabled", "ran", "runs_next", "total_run_count")
     list_filter = (("enabled", BooleanRadioFilter), ("last_run_at", RangeDateTimeFilter))
     search_fields = ("name", "task", "description")
@@ -194,7 +198,7 @@ class PeriodicTaskInline(TabularInline[PeriodicTask, Any]):
         return False
 
 
-class ScheduleAdmin(ModelAdmin[Any]):
+class ScheduleAdmin(ExportMixin, ModelAdmin[Any]):
     """A point in time or a rhythm, and the tasks that keep to it. Reached from a task's page."""
 
     section = None
@@ -205,11 +209,14 @@ class ScheduleAdmin(ModelAdmin[Any]):
 class IntervalScheduleAdmin(ScheduleAdmin):
     """Every so often."""
 
+    exported = columns_of(IntervalSchedule, "every", "period")
+
 
 @admin.register(CrontabSchedule)
 class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ScheduleAdmin):  # type: ignore[misc]
     """By the clock and the calendar."""
 
+    exported = columns_of(CrontabSchedule, "minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone")
     inlines = ScheduleAdmin.inlines
 
 
@@ -217,10 +224,13 @@ class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ScheduleAdmin):  # type: i
 class SolarScheduleAdmin(ScheduleAdmin):
     """By the sun."""
 
+    exported = columns_of(SolarSchedule, "event", "latitude", "longitude")
+
 
 @admin.register(ClockedSchedule)
 class ClockedScheduleAdmin(ScheduleAdmin):
     """Once."""
 
+    exported = columns_of(ClockedSchedule, "clocked_time")
     list_display = ("clocked_time",)
     fields = ("clocked_time",)
