@@ -24,7 +24,7 @@ _PURPOSE = b"value realization: second factor"
 
 
 class Sessions(DefaultAccountAdapter):  # type: ignore[misc]
-    """Let people in whose address the web server doesn't tell, as behind a Unix socket."""
+    """Let people in whose address the web server doesn't tell, as behind a Unix socket; leave passwords to axes."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Give the address of the browser, or the unspecified one."""
@@ -32,6 +32,9 @@ class Sessions(DefaultAccountAdapter):  # type: ignore[misc]
             return str(super().get_client_ip(request))
         except PermissionDenied:
             return UNKNOWN_ADDRESS
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count no passwords here: axes does, by address and person, so that nobody can lock somebody else out."""
 
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]

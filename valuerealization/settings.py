@@ -291,8 +291,9 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are added by administrators, who kno
 USERSESSIONS_TRACK_ACTIVITY = False  # when a session was last seen would be a write with each request
 # Whether the admin opens only to people who have a second factor; the embedded set-up is for trying out.
 VR_ADMIN_SECOND_FACTOR = env_flag("VR_ADMIN_SECOND_FACTOR", default=not EMBEDDED)
-# Failed sign-ins are counted in the database (axes), not in the cache.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+# Wrong codes of a second factor, for each person, wherever they come from. Failed passwords are counted in the database
+# (axes) and not by this, see `accounts.sign_in.Sessions`.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/15m/key"}
 
 
 def attempted_address(request: HttpRequest | None, credentials: Mapping[str, str] | None = None) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.usersessions.models import UserSession
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -204,6 +206,20 @@ def test_a_second_factor_is_set_up_and_asked_for(user: User, django_capture_on_c
     assert again.get("/accounts/").status_code == 200
     actions = AuditEntry.objects.filter(action__startswith="second_factor.").values_list("action", flat=True)
     assert set(actions) == {"second_factor.set_up"}
+
+
+def test_codes_of_a_second_factor_cannot_be_tried_without_end(user: User) -> None:
+    TOTP.activate(user, generate_totp_secret())
+    good = RecoveryCodes.activate(user).get_unused_codes()[0]
+    for _ in range(3):  # from wherever: each is a browser of its own
+        client = Client()
+        assert client.post("/sign-in/", {"login": user.email, "password": PASSWORD}).status_code == 302
+        for number in range(4):
+            answer = client.post("/sign-in/second-factor/", {"code": f"{number:06}"})
+            assert answer.status_code == 200
+    assert "Too many" in answer.content.decode()
+    assert client.post("/sign-in/second-factor/", {"code": good}).status_code == 200
+    assert client.get("/accounts/").status_code == 302
 
 
 def test_the_admin_asks_for_a_second_factor_where_the_settings_do(client: Client, settings: Any) -> None:
