@@ -150,7 +150,8 @@ def _ever(details: dict[str, object], field: str) -> Iterable[str]:
 
 
 def _words(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(word for word in words if word.strip()))
+    """Sort the longest first: a name that holds another one is replaced as a whole."""
+    return tuple(sorted({word for word in words if word.strip()}, key=lambda word: (-len(word), word)))
 
 
 def _found(counts: dict[str, int]) -> dict[str, int]:

@@ -14,8 +14,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import F, Model, Q, Value
-from django.db.models.functions import Replace
+from django.db.models import CharField, F, Func, Model, Q, TextField, Value
+from django.db.models.functions import Left
 
 from accounts.models import (
     ApiKey,
@@ -32,7 +32,7 @@ from accounts.models import (
     User,
     UserHistory,
 )
-from accounts.services.personal_data import Person, erased, harmless, in_audit_log, pointing, swap_addresses
+from accounts.services.personal_data import Person, erased, harmless, in_audit_log, pointing, swap_addresses, whole
 
 _WORK_TEXTS: Final[Mapping[type[Model], tuple[str, ...]]] = {
     Note: ("body", "source"),
@@ -128,14 +128,25 @@ def _notifications(person: Person) -> int:
 
 
 def _work_texts(person: Person) -> int:
-    """Replace the full name and the addresses in what the team wrote about the account."""
+    """Replace the full name, and the addresses whatever their case, in what the team wrote about the account."""
     words = [word for word in (*person.emails, *person.names) if "@" in word or " " in word]  # a lone word may be any
     changed: int = 0
     for model, fields in _WORK_TEXTS.items():
         for field in fields:
             for word in words:
-                rows: Any = model._default_manager.filter(**{f"{field}__contains": word})
-                changed += rows.update(**{field: Replace(F(field), Value(word), Value(person.placeholder))})
+                pattern, is_address = whole(word=word), "@" in word
+                rows: Any = model._default_manager.filter(
+                    **{f"{field}__{'iregex' if is_address else 'regex'}": pattern}
+                )
+                flags = Value("gi" if is_address else "g")
+                text: Any = Func(
+                    F(field), Value(pattern), Value(person.placeholder), flags, function="regexp_replace",
+                    output_field=TextField(),
+                )  # fmt: skip
+                longest = model._meta.get_field(field)
+                if isinstance(longest, CharField) and longest.max_length:
+                    text = Left(text, longest.max_length)  # the placeholder may be longer than the name
+                changed += rows.update(**{field: text})
     return changed
 
 

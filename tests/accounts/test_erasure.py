@@ -21,7 +21,9 @@ from accounts.models import Account, ApiKey, Contact, User
 from accounts.services.contacts import update_contact
 from accounts.services.erasure import ErasureRefused, erase_contact, erase_user
 from accounts.services.keys import create_api_key
+from accounts.services.notes import create_note
 from accounts.services.people import update_user
+from accounts.services.tasks import create_task
 from objectives.models import ImportBatch, ImportFailure, Objective, ObjectiveRevision, Reading
 from objectives.services.objectives import update_objective
 from portfolio.models import SavedView
@@ -146,6 +148,43 @@ def test_other_people_stay(ada: User, admin: User) -> None:
     assert AuditEntry.objects.get(action="account.created", account_id=account.pk).details != {}
 
 
+def test_whose_name_or_address_only_holds_theirs_keeps_it(admin: User) -> None:
+    lee = make_user(name="Ann Lee", email="lee@example.com")
+    others = make_user(name="Joann Leeson", email="ann.lee@example.com")
+    account = make_account(owner=others)
+    said = "Call Joann Leeson, ann.lee@example.com, or lee@example.com.au, o+lee@example.com, lee@example.com-pany"
+    gone = "Ask Ann Lee's mate.\nLEE@Example.com:\nAnn Lee, mailto:lee@example.com."
+    note = create_note(account=account, body=f"{said}. {gone}", by=SYSTEM, at=AT)
+    view = SavedView.objects.create(
+        owner=admin, list_name="accounts", name="Theirs", state={"filter": {"owner": ["ann.lee@example.com"]}}
+    )
+    kept = audit.record(by=SYSTEM, action="x.done", subject=account, label="Joann Leeson", details={"said": said})
+    taken = [
+        audit.record(by=SYSTEM, action="x.done", subject=account, label=label, details={"said": said, "text": text})
+        for label, text in (("", "Hello\nlee@example.com"), ("", "Hello\nAnn Lee\n"), ("to Ann Lee, there", ""))
+    ]
+    erase_user(user=lee, by=admin.as_actor())
+    note.refresh_from_db()
+    view.refresh_from_db()
+    kept.refresh_from_db()
+    who = f"Erased person {lee.pk}"
+    assert note.body == f"{said}. Ask {who}'s mate.\n{who}:\n{who}, mailto:{who}."
+    assert view.state == {"filter": {"owner": ["ann.lee@example.com"]}}
+    assert (kept.subject_label, kept.details) == ("Joann Leeson", {"said": said})
+    for entry in taken:
+        entry.refresh_from_db()
+    assert [(entry.subject_label, entry.details) for entry in taken] == [("", {})] * 3
+
+
+def test_a_text_as_long_as_it_may_be_stops_no_erasure(admin: User) -> None:
+    jo = make_user(name="Jo Li")
+    task = create_task(account=make_account(), title=f"Jo Li {'x' * 194}", by=SYSTEM, at=AT)
+    erase_user(user=jo, by=admin.as_actor())
+    task.refresh_from_db()
+    assert task.title.startswith(f"Erased person {jo.pk} xxx")
+    assert len(task.title) == 200
+
+
 def test_it_is_written_down_without_what_was_erased(ada: User, admin: User) -> None:
     erase_user(user=ada, by=admin.as_actor())
     entry = AuditEntry.objects.get(action="person.erased")
@@ -165,6 +204,19 @@ def test_entries_about_them_lose_label_and_details(ada: User, admin: User) -> No
     own = AuditEntry.objects.filter(actor_id=str(ada.pk), action="objective.updated").get()
     assert own.actor_name == f"Erased person {ada.pk}"
     assert own.details["title"] == ["Goal", "Goal, renamed"]
+
+
+def test_an_account_is_still_told_of_once_its_entries_are_erased(ada: User, admin: User, client: Client) -> None:
+    account = Account.objects.get()
+    rebuilt = {"reason": "Asked by Ada Lovelace", "from": "2026-01-04", "to": "2026-02-01", "added": 1, "changed": 2}
+    audit.record(
+        by=admin.as_actor(), action="snapshots.restated", subject=account, account_id=account.pk, details=rebuilt
+    )
+    erase_user(user=ada, by=admin.as_actor())
+    client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(f"/accounts/{account.pk}/activity/").content.decode()
+    assert "rebuilt past weeks" in page
+    assert "Lovelace" not in page
 
 
 @pytest.mark.django_db(transaction=True)
