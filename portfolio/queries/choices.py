@@ -60,7 +60,8 @@ def list_choices(*, owner: str = "") -> ListChoices:
             besides, whether they are still on the team or not.
     """
     theirs = Standing.objects.active().filter(owner=OuterRef("pk"))
-    wanted = Q(Exists(theirs)) | Q(email=owner) if owner else Q(Exists(theirs))
+    is_address = bool(owner) and owner.isprintable()  # as an address of ours may have it: PostgreSQL takes no NUL
+    wanted = Q(Exists(theirs)) | Q(email=owner) if is_address else Q(Exists(theirs))
     state = Case(When(is_active=True, then=Value(_ACTIVE)), default=Value(""), output_field=CharField())
     people = _rows(User.objects.filter(wanted), "owner", key=F("email"), detail=state)
     segments = _rows(SavedSegment.objects.active(), "segment", key=Cast("pk", CharField()), detail=Value(""))

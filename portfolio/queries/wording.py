@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from accounts.models import Account, Attribute, Contact, ContactRole, Segment, TeamMember, User
+from accounts.models import Account, Attribute, AttributeType, Contact, ContactRole, Segment, TeamMember, User
 from accounts.queries import wording as work
 from accounts.services.attributes import PREFIX
 from objectives.models import CompletionType, Disagreement, HeldReading, Metric, Objective
@@ -146,7 +146,7 @@ def _sentence(entry: AuditEntry, names: "_Names") -> Sentence:
     if entry.subject_type == Disagreement._meta.label_lower:
         decided = "let two sources differ" if entry.action.endswith(".accepted") else "chose between two sources"
         return Sentence(f"{decided}: {entry.subject_label}", note=str(details.get("reason") or ""))
-    if entry.action == "snapshots.restated":
+    if entry.action == "snapshots.restated" and details:  # of an erased entry only the verb is left
         return Sentence(
             f"rebuilt past weeks, {details['from']} to {details['to']}: {details['added']} added,"
             f" {details['changed']} changed",
@@ -178,15 +178,15 @@ class _Names:
         self.people = _by_id(User, _named(entries, "owner") | work.people_ids(entries))
         self.metrics = _by_id(Metric, _named(entries, "metric"))
         has_attributes = any(field.startswith(PREFIX) for entry in entries for field in entry.details)
-        self.attributes = dict(Attribute.objects.values_list("key", "name")) if has_attributes else {}
+        self.attributes = Attribute.objects.in_bulk(field_name="key") if has_attributes else {}
         subjects = {e.subject_id for e in entries if e.subject_type == Objective._meta.label_lower and e.subject_id}
         self.objectives = _by_id(Objective, subjects)
 
     def label(self, field: str, *, is_contact: bool) -> str:
         """Name a field as pages do."""
         if field.startswith(PREFIX):
-            key = field.removeprefix(PREFIX)
-            return self.attributes.get(key) or label_of(key)
+            attribute = self.attributes.get(field.removeprefix(PREFIX))
+            return attribute.name if attribute else label_of(field)
         return "job title" if is_contact and field == "title" else label_of(field)
 
     def shown(self, field: str, value: Any, objective: Objective | None) -> str:
@@ -215,9 +215,16 @@ class _Names:
                 return to_plain(Decimal(value))
             case "roles" if isinstance(value, list):
                 return ", ".join(str(ContactRole(role).label).lower() for role in value if role in ContactRole.values)
-            case _ if field.endswith("_on"):
+            case _ if self._is_day(field):
                 return format_day(date.fromisoformat(value), self.today)
         return shown_plainly(value)
+
+    def _is_day(self, field: str) -> bool:
+        """Tell a field of days: ours by its name; of an attribute the key says nothing, people choose it."""
+        if field.startswith(PREFIX):
+            attribute = self.attributes.get(field.removeprefix(PREFIX))
+            return attribute is not None and attribute.type == AttributeType.DATE
+        return field.endswith("_on")
 
 
 def _named(entries: Iterable[AuditEntry], field: str) -> set[int]:

@@ -199,6 +199,19 @@ class TestValuesForm:
         assert "VIP" in text
         assert "attributes.vip" not in text
 
+    @pytest.mark.parametrize(("key", "value"), [("based_on", "Salesforce"), ("is_on", True)])
+    def test_a_key_that_sounds_like_a_day_makes_none(
+        self, client: Client, account: Account, key: str, value: Any
+    ) -> None:
+        sign_in(client, "leader")
+        create_attribute(by=SYSTEM, key=key, name="Ground", type="flag" if value is True else "text")
+        save_attributes(account=account, by=SYSTEM, at=AT, values={key: value, "since": "2026-02-01"})
+        for tab in ("", "activity/"):
+            text = client.get(f"/accounts/{account.pk}/{tab}").content.decode()
+            assert "Ground" in text
+        assert ("yes" if value is True else "Salesforce") in text
+        assert "1 Feb" in text
+
 
 def test_without_attributes_the_form_says_so(client: Client, account: Account) -> None:
     sign_in(client, "leader")

@@ -87,6 +87,7 @@ def test_a_line_says_what_there_is(client: Client, csm: User) -> None:
         ("?search=%25", []),
         ("?owner=amara@example.com", ["Brightwater"]),
         ("?owner=none", ["Calder", "Dorset"]),
+        ("?owner=%00", ["Calder", "Brightwater", "Dorset"]),
         ("?status=stalled", ["Calder"]),
         ("?status=stalled&status=none", ["Calder", "Dorset"]),
         ("?segment=enterprise", ["Calder"]),
