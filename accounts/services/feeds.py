@@ -16,6 +16,7 @@ def make_feed(*, person: User) -> str:
     """Make a person's calendar feed and give its secret, which is told this once; a former one ends."""
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=person.pk)  # two clicks make two feeds, one after the other
         CalendarFeed.objects.filter(person=person).delete()
         feed = CalendarFeed.objects.create(person=person, token_digest=token_digest(token))
         audit.record(by=person.as_actor(), action="calendar_feed.created", subject=feed, label=str(person))

@@ -1,11 +1,14 @@
 """Tasks, notes, meetings and files: what is written, who is told, what is refused, and what undoing brings back."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from accounts.models import Account, Attachment, CalendarFeed, Note, Notification, Task, User, token_digest
 from accounts.services.accounts import archive_account
@@ -384,6 +387,23 @@ def test_a_refused_file_leaves_nothing(task: Task, amara: User) -> None:
 
 
 # ---- calendar feeds --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clicks_at_once_make_feeds_one_after_the_other() -> None:
+    person, start = make_user(), Barrier(2)
+
+    def click(_number: int) -> None:
+        try:
+            for _ in range(5):
+                start.wait(timeout=10)
+                make_feed(person=person)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(click, range(2)))
+    assert CalendarFeed.objects.count() == 1
 
 
 def test_a_feed_is_kept_as_a_digest_and_replaced_by_the_next(amara: User) -> None:
