@@ -12,6 +12,7 @@ from objectives.services.readings import ReadingRow, ReadingsRefused, record_rea
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 
+CHANGED = "The values have changed meanwhile. Look at the new ones first."
 _REASON = 300
 
 
@@ -22,12 +23,12 @@ class DecisionRefused(ValueError):
 def accept_held(*, held: HeldReading, by: Actor, at: datetime, reason: str = "") -> Reading:
     """Record a held value as it was sent, observed when it was; the note says who accepted it.
 
-    Raises: DecisionRefused if it was decided already, or can't be recorded any more.
+    Raises: DecisionRefused if it was decided already, another value has come since, or it can't be recorded any more.
     """
     with transaction.atomic():
         _lock(held.account_id)
         held = _waiting(held)
-        said = f"Held as an outlier, accepted by {by.name}{f': {reason}' if reason else '.'}"
+        said = f"Held as an outlier, then accepted{f': {reason}' if reason else '.'}"
         row = ReadingRow(
             index=0, customer_id=held.account_id, metric_key=held.metric.key, value=held.value,
             observed_at=held.observed_at, source=held.source, confidence=held.confidence,
@@ -42,7 +43,7 @@ def accept_held(*, held: HeldReading, by: Actor, at: datetime, reason: str = "")
 def reject_held(*, held: HeldReading, by: Actor, at: datetime, reason: str) -> None:
     """Keep a held value out for good; the same one sent again stays out.
 
-    Raises: DecisionRefused without a reason, or if it was decided already.
+    Raises: DecisionRefused without a reason, if it was decided already, or another value has come since.
     """
     if not reason.strip():
         raise DecisionRefused("Say why this value is wrong: whoever sent it will ask.")
@@ -63,7 +64,7 @@ def choose_reading(*, disagreement: Disagreement, right: Reading, by: Actor, at:
         disagreement = _standing(disagreement)
         pair = (disagreement.counting, disagreement.other)
         if right not in pair:
-            raise DecisionRefused("The values have changed meanwhile. Look at the new ones first.")
+            raise DecisionRefused(CHANGED)
         wrong = pair[1] if right == pair[0] else pair[0]
         note = f"Corrected from {wrong.value.normalize():f} to what {right.source or 'the value typed in'} says"
         row = ReadingRow(
@@ -82,7 +83,7 @@ def choose_reading(*, disagreement: Disagreement, right: Reading, by: Actor, at:
 def accept_difference(*, disagreement: Disagreement, by: Actor, at: datetime, reason: str) -> None:
     """Let two sources differ as they do; the flag returns once they lie further apart.
 
-    Raises: DecisionRefused without a reason, or if the sources agree by now.
+    Raises: DecisionRefused without a reason, or if the sources agree or say something else by now.
     """
     if not reason.strip():
         raise DecisionRefused("Say why both values are right, for example that they count different things.")
@@ -107,13 +108,27 @@ def _waiting(held: HeldReading) -> HeldReading:
     found = HeldReading.objects.select_related("metric", "account").get(pk=held.pk)
     if found.state != HeldReading.State.HELD:
         raise DecisionRefused(f"{found.decided_by} has {found.get_state_display().lower()} this value already.")
+    if seen_of_held(held=held) != seen_of_held(held=found):
+        raise DecisionRefused(CHANGED)
     return found
+
+
+def seen_of_held(*, held: HeldReading) -> str:
+    """Name the value that somebody decides about: its sender may send another one before they do."""
+    return f"{held.value.normalize():f}"
+
+
+def seen_of_sources(*, disagreement: Disagreement) -> str:
+    """Name the two values that somebody decides about."""
+    return f"{disagreement.counting_id}-{disagreement.other_id}"
 
 
 def _standing(disagreement: Disagreement) -> Disagreement:
     found = Disagreement.objects.select_related("metric", "account", "counting", "other").filter(pk=disagreement.pk)
     if (stored := found.first()) is None:
         raise DecisionRefused("These sources agree by now: there is nothing to decide.")
+    if seen_of_sources(disagreement=disagreement) != seen_of_sources(disagreement=stored):
+        raise DecisionRefused(CHANGED)
     return stored
 
 

@@ -27,7 +27,16 @@ from objectives.queries.quality import (
     rows_of,
 )
 from objectives.services.metrics import MetricRefused, update_metric
-from objectives.services.quality import DecisionRefused, accept_difference, accept_held, choose_reading, reject_held
+from objectives.services.quality import (
+    CHANGED,
+    DecisionRefused,
+    accept_difference,
+    accept_held,
+    choose_reading,
+    reject_held,
+    seen_of_held,
+    seen_of_sources,
+)
 from objectives.tolerance import DEFAULT_PCT
 from objectives.views.objectives import leave
 from objectives.weeks import local_day
@@ -142,6 +151,7 @@ def decide_held(request: HtmxRequest, pk: int) -> HttpResponse:
     if form.is_bound and form.is_valid():
         by, at, reason = request.user.as_actor(), timezone.now(), form.cleaned_data["reason"]
         try:
+            _check_seen(request, seen_of_held(held=held))
             if form.cleaned_data["decision"] == "accept":
                 accept_held(held=held, by=by, at=at, reason=reason)
                 told = f"The value of “{held.metric}” is recorded."
@@ -149,7 +159,7 @@ def decide_held(request: HtmxRequest, pk: int) -> HttpResponse:
                 reject_held(held=held, by=by, at=at, reason=reason)
                 told = f"The value of “{held.metric}” is rejected."
         except DecisionRefused as refused:
-            form.add_error("reason" if not reason.strip() else None, str(refused))
+            form.add_error(_place(refused, reason), str(refused))
         else:
             messages.success(request, told)
             return leave(request, _back(Kind.OUTLIER))
@@ -159,6 +169,7 @@ def decide_held(request: HtmxRequest, pk: int) -> HttpResponse:
         "form": form,
         "row": row,
         "held": held,
+        "seen": seen_of_held(held=held),
         "title": "Held value",
         "body": "objectives/quality_decision.html#held",
     }
@@ -182,6 +193,7 @@ def decide_sources(request: HtmxRequest, pk: int) -> HttpResponse:
     if form.is_bound and form.is_valid():
         by, at, reason = request.user.as_actor(), timezone.now(), form.cleaned_data["reason"]
         try:
+            _check_seen(request, seen_of_sources(disagreement=flag))
             if form.cleaned_data["decision"] == "both":
                 accept_difference(disagreement=flag, by=by, at=at, reason=reason)
                 told = f"“{flag.metric}” may differ by {row.difference}."
@@ -190,13 +202,14 @@ def decide_sources(request: HtmxRequest, pk: int) -> HttpResponse:
                 choose_reading(disagreement=flag, right=right, by=by, at=at, reason=reason)
                 told = f"Both sources of “{flag.metric}” now say the same."
         except DecisionRefused as refused:
-            form.add_error("reason" if not reason.strip() else None, str(refused))
+            form.add_error(_place(refused, reason), str(refused))
         else:
             messages.success(request, told)
             return leave(request, _back(Kind.DISAGREEMENT))
     context = {
         "form": form,
         "row": row,
+        "seen": seen_of_sources(disagreement=flag),
         "title": "Sources disagree",
         "body": "objectives/quality_decision.html#sources",
     }
@@ -213,6 +226,17 @@ def _decision(request: HtmxRequest, context: dict[str, Any], *, account: Any, is
     }
     status = 422 if form.is_bound and form.errors else 200
     return render_page(request, "objectives/quality_decision.html", context, part="drawer", status=status)
+
+
+def _check_seen(request: HtmxRequest, now: str) -> None:
+    """Refuse a decision about other values than the page showed."""
+    if request.POST.get("seen", "") != now:
+        raise DecisionRefused(CHANGED)
+
+
+def _place(refused: DecisionRefused, reason: str) -> str | None:
+    """Say at which field a refusal stands: what is missing is the reason, if there is none."""
+    return "reason" if not reason.strip() and str(refused) != CHANGED else None
 
 
 def _back(kind: Kind) -> str:

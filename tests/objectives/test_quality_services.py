@@ -321,6 +321,28 @@ def test_the_same_value_again_is_held_once(account: Account, metric: Metric) -> 
 
 
 @pytest.mark.django_db
+def test_a_decision_about_a_held_value_that_was_replaced_is_refused(account: Account, metric: Metric) -> None:
+    send(account, 1000)
+    seen = HeldReading.objects.get()
+    send(account, 2000)
+    with pytest.raises(DecisionRefused, match="changed meanwhile"):
+        accept_held(held=seen, by=PERSON, at=NOW)
+    with pytest.raises(DecisionRefused, match="changed meanwhile"):
+        reject_held(held=seen, by=PERSON, at=NOW, reason="A test ticket")
+    assert HeldReading.objects.get().state == "held"
+
+
+@pytest.mark.django_db
+def test_an_accepted_difference_is_the_one_that_was_seen(account: Account) -> None:
+    metric = two_sources(account, 100, 80)
+    seen = flag()
+    record(metric, 20, account=account, source="Helpdesk", at=NOW + DAY)
+    with pytest.raises(DecisionRefused, match="changed meanwhile"):
+        accept_difference(disagreement=seen, by=PERSON, at=NOW, reason="They count different tickets")
+    assert flag().is_open
+
+
+@pytest.mark.django_db
 def test_an_accepted_value_is_recorded_as_it_was_sent(account: Account, metric: Metric) -> None:
     goal = make_objective(account, metric=metric, target=5)
     send(account, 1000)
@@ -328,7 +350,7 @@ def test_an_accepted_value_is_recorded_as_it_was_sent(account: Account, metric: 
     assert (reading.value, reading.observed_at, reading.source, reading.origin, reading.external_id) == (
         1000, NOW, "CRM", "system", "X-1",
     )  # fmt: skip
-    assert (reading.recorded_by, reading.note) == ("Ada", "Held as an outlier, accepted by Ada: A real peak")
+    assert (reading.recorded_by, reading.note) == ("Ada", "Held as an outlier, then accepted: A real peak")
     held = HeldReading.objects.get()
     assert (held.state, held.decided_by, held.reading, held.decided_at) == ("accepted", "Ada", reading, NOW + DAY)
     assert Objective.objects.get(pk=goal.pk).current == 1000

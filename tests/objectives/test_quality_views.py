@@ -267,20 +267,46 @@ def test_the_list_alone_answers_htmx(client: Client) -> None:
 # ---- decisions -------------------------------------------------------------------------------------------------------
 
 
+def seen_in(response: Any) -> dict[str, str]:
+    """Give what a page says its decision is about, as its form sends it back."""
+    return {"seen": re.search(r'name="seen" value="([^"]+)"', response.content.decode())[1]}  # type: ignore[index]
+
+
 def test_a_held_value_is_accepted_or_rejected(client: Client, csm: User) -> None:
     account = an_account(csm)
     waiting = held(account, make_metric(name="Visits", hold_outliers=True))
     path = f"/quality/held/{waiting.pk}/"
     assert "1,000 for Visits" in text(client.get(path))
     assert client.post(path, {}).status_code == 422
-    refused = client.post(path, {"decision": "reject", "reason": " "})
+    assert seen_in(client.get(path)) == {"seen": "1000"}
+    refused = client.post(path, {"decision": "reject", "reason": " ", "seen": "1000"})
     assert (refused.status_code, "Say why this value is wrong" in text(refused)) == (422, True)
-    assert client.post(path, {"decision": "accept", "reason": "A fair"})["Location"] == "/quality/?kind=outlier"
+    assert (
+        client.post(path, {"decision": "accept", "reason": "A fair", "seen": "1000"})["Location"]
+        == "/quality/?kind=outlier"
+    )
     assert Reading.objects.latest("pk").value == 1000
     after = client.get(path)
     assert "Amara Okafor accepted it" in text(after)
-    again = client.post(path, {"decision": "accept"})
+    again = client.post(path, {"decision": "accept", "seen": "1000"})
     assert (again.status_code, "Amara Okafor accepted it" in text(again)) == (422, True)
+
+
+def test_nobody_decides_about_values_that_their_page_did_not_show(client: Client, csm: User) -> None:
+    account = an_account(csm)
+    waiting = held(account, make_metric(name="Visits", hold_outliers=True))
+    flag = disputed(account, make_metric(name="Tickets"))
+    for path, wanted in (
+        (f"/quality/held/{waiting.pk}/", {"decision": "accept"}),
+        (f"/quality/sources/{flag.pk}/", {"decision": "counting"}),
+        (f"/quality/sources/{flag.pk}/", {"decision": "both", "reason": "Other queues"}),
+    ):
+        now = seen_in(client.get(path))
+        refused = client.post(path, {**wanted, "seen": "an earlier one"})
+        assert (refused.status_code, "The values have changed meanwhile" in text(refused)) == (422, True)
+        assert seen_in(refused) == now, "the next decision is about what is shown now"
+    assert HeldReading.objects.get().state == "held"
+    assert Disagreement.objects.get().is_open
 
 
 def test_sources_are_settled(client: Client, csm: User) -> None:
@@ -288,10 +314,11 @@ def test_sources_are_settled(client: Client, csm: User) -> None:
     flag = disputed(account, make_metric(name="Tickets"))
     path = f"/quality/sources/{flag.pk}/"
     assert "the sources lie 20 apart" in text(client.get(path))
-    assert client.post(path, {"decision": "both"}).status_code == 422
-    assert client.post(path, {"decision": "both", "reason": "Other queues"}).status_code == 302
+    seen = seen_in(client.get(path))
+    assert client.post(path, {"decision": "both", **seen}).status_code == 422
+    assert client.post(path, {"decision": "both", "reason": "Other queues", **seen}).status_code == 302
     assert not Disagreement.objects.get().is_open
-    assert client.post(path, {"decision": "other"}).status_code == 302
+    assert client.post(path, {"decision": "other", **seen}).status_code == 302
     assert not Disagreement.objects.exists()
     assert client.get(path).status_code == 404
 
