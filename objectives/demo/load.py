@@ -13,6 +13,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.models import Account, Role, User
+from objectives.demo.around import add_people
+from objectives.demo.attributes import add_attributes
 from objectives.demo.catalogue import METRICS
 from objectives.demo.plan import SYNC, PlannedAccount, PlannedObjective, plan
 from objectives.demo.quality import add_quality
@@ -123,6 +125,8 @@ def load(*, at: datetime, can_sign_in: bool, say: Say) -> Loaded:
         taken = _replay(planned, people, say=say)
         refresh_standings(account_ids=[account.pk for account in accounts], at=at)
         add_quality(accounts=accounts, at=at)
+        around = add_people(accounts, people)
+        say(f"{around} people around them, {add_attributes(accounts, people, at=at)} custom attributes")
         say(f"{make_work(accounts, people, at=at)} notes, tasks and meetings")
     return Loaded(len(accounts), len(pairs), readings, taken)
 

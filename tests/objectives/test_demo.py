@@ -13,12 +13,27 @@ from django.db import transaction
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
-from accounts.models import Account, User
+from accounts.attributes import read_value
+from accounts.models import (
+    Account,
+    Attribute,
+    AttributeType,
+    Contact,
+    ContactRole,
+    SavedSegment,
+    TeamMember,
+    TeamRole,
+    User,
+)
 from objectives.demo.calendar import Calendar
 from objectives.demo.load import load as demo
 from objectives.demo.plan import plan
 from objectives.demo.world import CUSTOMERS, ON_TRACK, WEEKS, WORST, ZONES
+from objectives.imports.jobs import run_batch
+from objectives.imports.run import import_file
+from objectives.imports.stored import file_of
 from objectives.models import (
+    ImportBatch,
     Metric,
     Objective,
     ObjectiveRevision,
@@ -30,12 +45,16 @@ from objectives.models import (
 )
 from objectives.progress import display_pct
 from objectives.queries.quality import Kind, QualityFilter, figures, flagged
+from objectives.queries.segment_pages import live_counts
+from objectives.services import batches
 from objectives.services.restatements import verify
 from objectives.services.snapshots import take_due
 from objectives.services.standings import follow_readings, refresh_standings
+from objectives.services.undo import obstacles_to_undo
 from objectives.status import Status, reason
 from objectives.weeks import WEEK, local_days_between
 from tests.factories import make_account
+from valuerealization.common.audit import SYSTEM
 from valuerealization.common.models import AuditEntry
 
 Clock = Callable[[datetime], None]
@@ -269,6 +288,57 @@ class TestDayOfTheDesign:
         assert all(found.flags.values())
         assert all(found.grades.values())
         assert not flagged(Kind.RETROFITTED, QualityFilter(search="Brightwater"), at=TUESDAY).exists()
+
+    def test_people_around_accounts_say_that_they_are_made_up(self) -> None:
+        contacts = Contact.objects.select_related("account")
+        assert {each.name.endswith(" (demo)") for each in contacts} == {True}
+        assert {each.email.partition("@")[2] for each in contacts} == {"example.com"}
+        assert len({each.email for each in contacts}) == len(contacts) > 100
+        assert {role for each in contacts for role in each.roles} == set(ContactRole.values)
+        assert Account.objects.filter(contacts=None).count() == 0
+        assert Contact.objects.get(account__name="Brightwater Logistics", roles=["executive_sponsor"]).name == (
+            "Helen Strand (demo)"
+        )
+        team = TeamMember.objects.select_related("account")
+        assert {member.role for member in team} == set(TeamRole.values)
+        assert not [member for member in team if member.user_id == member.account.owner_id]
+        assert all(each.created_at == each.account.created_at for each in team)
+
+    def test_attributes_have_values_and_what_asks_about_them_finds_some(self) -> None:
+        attributes = {each.key: each for each in Attribute.objects.all()}
+        assert {each.type for each in attributes.values()} == set(AttributeType.values)
+        assert {each.help_text for each in attributes.values()} == {"Demo data"}
+        for account in Account.objects.exclude(attributes={}):
+            for key, value in account.attributes.items():
+                kind, choices = attributes[key].type, attributes[key].choices
+                assert read_value(value, kind=kind, choices=choices) == value
+        numbers = Reading.objects.filter(metric__key="licensed_seats")
+        assert numbers.count() == Account.objects.exclude(attributes={}).count() == 50
+        assert numbers.exclude(value__gt=0).count() == 0
+
+        segments = SavedSegment.objects.order_by("pk")
+        counts = live_counts(segments, on=TUESDAY.date())
+        assert len(counts) == 3
+        assert all(0 < count < 52 for count in counts.values())
+        assert all(segment.description.startswith("Demo data: ") for segment in segments)
+
+    def test_the_import_can_be_undone(self) -> None:
+        batch = ImportBatch.objects.get()
+        assert (batch.state, batch.rows_changed, batch.source) == ("imported", 50, "Demo CRM")
+        assert obstacles_to_undo(batch=batch) == []
+        with transaction.atomic():
+            batches.request_undo(batch=batch, at=TUESDAY)
+            assert run_batch(batch_id=batch.pk, at=TUESDAY)
+            batch.refresh_from_db()
+            assert (batch.state, batch.failure) == ("undone", "")
+            assert Account.objects.exclude(attributes={}).count() == 0
+            transaction.set_rollback(True)
+
+    def test_the_file_that_was_imported_is_the_one_kept(self) -> None:
+        batch = ImportBatch.objects.get()
+        with file_of(batch) as path:
+            saved = import_file(kind="accounts", path=path, by=SYSTEM, at=TUESDAY, dry_run=True)
+        assert (saved.rows, saved.unchanged) == (50, 50)
 
     def test_what_was_written_equals_what_the_services_compute(self) -> None:
         facts = ("pk", "current", "reading", "measured_at", "last_progress_at")
