@@ -53,10 +53,7 @@ NOT_REACHED = {
         ),
         "for people with a second factor, or without a password",
     ),
-    **dict.fromkeys(
-        ("account_logout", "contact_erase", "objective_restore", "user_erase", "view_restore", "view_update"),
-        "by a form",
-    ),
+    **dict.fromkeys(("account_logout", "objective_restore", "view_restore", "view_update"), "by a form"),
 }  # fmt: skip
 
 
