@@ -18,7 +18,7 @@ from objectives.services.batches import reading_changes
 COLUMNS: Final[dict[str, cells.Reader]] = {
     "external_id": cells.external_id,
     "name": cells.line_of_text(200),
-    "timezone": cells.line_of_text(64),
+    "timezone": cells.timezone,
     "segment": cells.choice(Segment.values),
     "industry": cells.line_of_text(80),
     "currency": cells.currency,

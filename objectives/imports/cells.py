@@ -6,6 +6,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
+
+from accounts.models.accounts import check_timezone
 from objectives.imports.tables import BadCell, LineError, Row
 from valuerealization.common.api.values import (
     EXTERNAL,
@@ -27,6 +30,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _SERIAL: Final = re.compile(r"[1-9][0-9]{4}(?:\.[0-9]+)?", re.ASCII)
 _SERIAL_START: Final = date(1899, 12, 30)
 _DECIMAL_COMMA: Final = re.compile(r"([+-]?[0-9]+),([0-9]{1,2}|[0-9]{4,6})", re.ASCII)
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 _FLAGS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -112,8 +116,22 @@ def paragraphs(text: str) -> str:
 
 
 def choice(choices: Collection[str]) -> Reader:
-    """Read one of some words."""
-    return lambda text: read_choice(text, choices)
+    """Read one of some words, also as pages and spreadsheets write it: `Mid-market` for `mid_market`."""
+
+    def read(text: str) -> str:
+        plain = _BETWEEN_WORDS.sub("_", text.lower())
+        return read_choice(plain if plain in choices else text, choices)
+
+    return read
+
+
+def timezone(text: str) -> str:
+    """Read the name of an IANA timezone."""
+    try:
+        check_timezone(text)
+    except ValidationError as error:
+        raise ValueRefused("invalid_timezone", error.messages[0]) from error
+    return text
 
 
 currency: Reader = read_currency

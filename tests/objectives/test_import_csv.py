@@ -105,6 +105,19 @@ class TestAccounts:
         assert everything() == before
 
     @pytest.mark.django_db
+    @pytest.mark.parametrize("written", ["Mid-market", "mid market", "MID_MARKET"])
+    def test_choices_may_be_written_as_pages_show_them(self, write: Write, written: str) -> None:
+        load("accounts", write("external_id,name,timezone,segment", f"A-1,Acme,UTC,{written}"))
+        assert Account.objects.get().segment == "mid_market"
+
+    @pytest.mark.django_db
+    def test_one_line_tells_of_everything_that_is_wrong_in_it(self, write: Write) -> None:
+        found = errors(
+            "accounts", write("external_id,name,timezone,arr,owner", "A-1,Acme,Mars/Base,abc,no@example.com")
+        )
+        assert {line.split(":")[0] for line in found} == {"line 2, timezone", "line 2, arr", "line 2, owner"}
+
+    @pytest.mark.django_db
     def test_a_changed_row_changes_its_account_and_says_so(self, write: Write) -> None:
         fields = {"name": "Acme", "timezone": "Europe/Berlin", "currency": "EUR", "arr": 5, "industry": "Food"}
         account = make_account(external_id="A-1", **fields)
