@@ -17,4 +17,5 @@ urlpatterns = [
     path("", include("accounts.work_urls")),
     path("", include("objectives.urls")),
     path("", include("portfolio.urls")),
+    path("", include("portal.urls")),
 ]

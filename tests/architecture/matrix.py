@@ -132,6 +132,7 @@ MATRIX: Final = {
     "quality_metric": {"GET": LEAD, "POST": LEAD},
     "quality_held": _OWN_FORM,
     "quality_sources": _OWN_FORM,
+    "account_portal": _PAGE,
     "account_quality": _PAGE,
     # imports: a CSM's own, everybody's for leaders
     "import_list": _PAGE,

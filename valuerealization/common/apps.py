@@ -14,10 +14,12 @@ class CommonConfig(AppConfig):
     def ready(self) -> None:
         """Watch the role that the product connects as, and how long its statements take."""
         from valuerealization.common.checks import check_application_role, refuse_dangerous_role
+        from valuerealization.common.customer_scope import guard_statements
         from valuerealization.common.metrics import measure_statements
 
         checks.register(check_application_role, checks.Tags.database)
         connection_created.connect(refuse_dangerous_role, dispatch_uid="common.refuse_dangerous_role")
+        connection_created.connect(guard_statements, dispatch_uid="common.guard_statements")
         connection_created.connect(measure_statements, dispatch_uid="common.measure_statements")
 
 

@@ -211,6 +211,33 @@ class Erasable(_RoleOperation):
         return sql.SQL(words).format(columns, sql.Identifier(self.table), sql.Identifier(application_role()))
 
 
+class PortalRows(_RoleOperation):
+    """Let the portal's role read those rows of a table with row-level security that a condition lets through."""
+
+    def __init__(self, table: str, using: str) -> None:
+        self.table = table
+        self.using = using
+
+    def describe(self) -> str:
+        return f"Let the portal's role read of {self.table} what is the customer's"
+
+    def forwards(self) -> list[sql.Composed | sql.SQL]:
+        table, portal = sql.Identifier(self.table), sql.Identifier(portal_role())
+        condition = sql.SQL(self.using.format(account=PORTAL_ACCOUNT))
+        return [
+            sql.SQL("DROP POLICY IF EXISTS portal ON {}").format(table),
+            sql.SQL("CREATE POLICY portal ON {} FOR SELECT TO {} USING ({})").format(table, portal, condition),
+            sql.SQL("GRANT SELECT ON {} TO {}").format(table, portal),
+        ]
+
+    def backwards(self) -> list[sql.Composed | sql.SQL]:
+        table, portal = sql.Identifier(self.table), sql.Identifier(portal_role())
+        return [
+            sql.SQL("REVOKE ALL ON {} FROM {}").format(table, portal),
+            sql.SQL("DROP POLICY IF EXISTS portal ON {}").format(table),
+        ]
+
+
 class RowSecurity(_RoleOperation):
     """Enable and force row-level security on an account-scoped table.
 
@@ -235,15 +262,7 @@ class RowSecurity(_RoleOperation):
             ),
         ]
         if self.portal_using:
-            portal = sql.Identifier(portal_role())
-            statements += [
-                sql.SQL("CREATE POLICY portal ON {} FOR SELECT TO {} USING ({})").format(
-                    table,
-                    portal,
-                    sql.SQL(self.portal_using.format(account=PORTAL_ACCOUNT)),
-                ),
-                sql.SQL("GRANT SELECT ON {} TO {}").format(table, portal),
-            ]
+            statements += PortalRows(self.table, self.portal_using).forwards()
         return statements
 
     def backwards(self) -> list[sql.Composed | sql.SQL]:
