@@ -429,7 +429,7 @@ def test_every_account_scoped_table_enforces_row_security() -> None:
         assert {name for (name,) in cursor.fetchall()} == scoped - NOT_SCOPED
 
 
-def test_portal_role_reads_two_tables_and_writes_none() -> None:
+def test_portal_role_reads_four_tables_and_writes_none() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname, p.privilege FROM pg_class c CROSS JOIN unnest(%s::text[]) AS p (privilege)"
@@ -441,7 +441,12 @@ def test_portal_role_reads_two_tables_and_writes_none() -> None:
                 settings.PORTAL_ROLE, settings.PORTAL_ROLE,
             ],
         )  # fmt: skip
-        assert cursor.fetchall() == [("accounts_account", "SELECT"), ("objectives_objective", "SELECT")]
+        assert cursor.fetchall() == [
+            ("accounts_account", "SELECT"),
+            ("objectives_objective", "SELECT"),
+            ("objectives_snapshot", "SELECT"),
+            ("objectives_snapshotobjective", "SELECT"),
+        ]
 
 
 def test_portal_role_reads_of_an_account_what_a_customers_page_needs(world: World) -> None:
@@ -508,7 +513,8 @@ def test_archived_objectives_leave_the_portal(world: World) -> None:
     "statement",
     [
         "SELECT 1 FROM objectives_reading",
-        "SELECT 1 FROM objectives_snapshot",
+        "SELECT value_delivered FROM objectives_snapshot",
+        "SELECT baseline FROM objectives_snapshotobjective",
         "SELECT 1 FROM objectives_standing",
         "SELECT 1 FROM objectives_objectiverevision",
         "SELECT 1 FROM common_auditentry",
