@@ -275,21 +275,26 @@ def counts() -> dict[str, Broken]:
 
 
 def refused_by(statement: str) -> str | None:
-    """Tell which constraint refuses a statement."""
-    with pytest.raises(IntegrityError) as caught, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement)
-    cause = caught.value.__cause__
-    assert isinstance(cause, errors.CheckViolation | errors.UniqueViolation)
-    return cause.diag.constraint_name
+    """Tell which constraint refuses a statement; what else goes wrong, in its own words, and None if nothing does."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+            transaction.set_rollback(True)
+    except IntegrityError as error:
+        cause = error.__cause__
+        if isinstance(cause, errors.CheckViolation | errors.UniqueViolation):
+            return cause.diag.constraint_name
+        return str(error)
+    return None
 
 
 def test_every_constraint_has_its_violation(world: World) -> None:
     assert set(constraints()) == set(BROKEN) | set(counts())
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_constraint_refuses(world: World, name: str) -> None:
-    assert refused_by(BROKEN[name].statement()) == name
+def test_constraints_refuse(world: World) -> None:
+    """One world for all of them: making it costs more than breaking it."""
+    assert {name: refused_by(row.statement()) for name, row in BROKEN.items()} == {name: name for name in BROKEN}
 
 
 def test_counts_are_never_negative(world: World) -> None:
@@ -322,32 +327,37 @@ def denied(statement: str, *, role: str = "") -> str:
     return str(caught.value).splitlines()[0]
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
 @pytest.mark.parametrize(
     "statement", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {}", "TRUNCATE {}", "TRUNCATE {} CASCADE"]
 )
-def test_history_is_not_rewritten(world: World, table: str, statement: str) -> None:
-    column = writable_columns(table)[0]
-    assert denied(statement.format(table, column)) == f"permission denied for table {table}"
+def test_history_is_not_rewritten(world: World, statement: str) -> None:
+    said = {table: denied(statement.format(table, writable_columns(table)[0])) for table in APPEND_ONLY}
+    assert said == {table: f"permission denied for table {table}" for table in APPEND_ONLY}
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-def test_history_grows(world: World, table: str) -> None:
+def test_history_grows(world: World) -> None:
+    assert {table: growth(table) for table in APPEND_ONLY} == dict.fromkeys(APPEND_ONLY, 1)
+
+
+def growth(table: str) -> int:
+    """Add a row, count what that adds, and take it back."""
     changes = {
         "common_auditproof": {"entry_id": "-1"}, "common_auditseal": {"number": "9", "previous_hash": "'9'::bytea"},
         "objectives_importchange": {"subject_id": "9", "last_id": "CASE WHEN subject = 'reading' THEN 9 END"},
         "objectives_metricversion": {"version": "9"}, "objectives_objectiverevision": {"number": "9"},
         "objectives_snapshotarchive": {"file": "'another'"},
     }  # fmt: skip
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         if table in HISTORY:
             cursor.execute(HISTORY[table])
             changes[table] = {"pgh_id": "-1"}
         cursor.execute(f"SELECT count(*) FROM {table}")
-        before = cursor.fetchone()[0]
+        before: int = cursor.fetchone()[0]
         cursor.execute(copy(table, **changes.get(table, {})).statement())
         cursor.execute(f"SELECT count(*) FROM {table}")
-        assert cursor.fetchone()[0] == before + 1
+        after: int = cursor.fetchone()[0]
+        transaction.set_rollback(True)
+    return after - before
 
 
 @pytest.mark.parametrize(
