@@ -10,7 +10,7 @@ LIVE = "EXISTS (SELECT FROM accounts_account AS a WHERE a.id = account_id)"
 class Migration(migrations.Migration):
     """A customer's trend is computed from what was shared with it each week; the score over everything stays ours."""
 
-    dependencies = [("accounts", "0008_portal_archived"), ("objectives", "0010_history")]
+    dependencies = [("accounts", "0008_portal_archived"), ("objectives", "0011_batches_of_commands")]
 
     operations = [
         PortalRows(
