@@ -77,7 +77,7 @@ def _dispute(accounts: list[Account], *, at: datetime) -> None:
         for account in chosen
         for days, value, source in ((2, crm, "CRM report"), (1, warehouse, SYNC))
     )  # fmt: skip
-    refresh_disagreements(reading_ids=[reading.pk for reading in readings])
+    refresh_disagreements(pairs=[(reading.account_id, metric.pk) for reading in readings])
     AuditEntry.objects.bulk_create(
         AuditEntry(
             at=reading.recorded_at, actor_kind=AuditEntry.Actor.API_KEY, actor_name=reading.recorded_by,

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from objectives.cadence import Cadence
 from objectives.imports import cells
 from objectives.imports.report import Import, Saved, unique_rows
 from objectives.models import Direction, ImportSubject, Kind, Metric, Objective
@@ -18,6 +19,10 @@ COLUMNS: Final[dict[str, cells.Reader]] = {
     "kind": cells.choice(Kind.values),
     "methodology": cells.paragraphs,
     "formula": cells.paragraphs,
+    "cadence": cells.choice([cadence.value for cadence in Cadence]),
+    "measured_by": cells.line_of_text(120),
+    "validated_by": cells.line_of_text(120),
+    "reported_by": cells.line_of_text(120),
 }
 REQUIRED: Final = ("key",)
 SYNONYMS: Final = {
@@ -29,6 +34,10 @@ SYNONYMS: Final = {
     "kind": ("type", "metric type", "category"),
     "methodology": ("method", "definition", "description", "how it is measured"),
     "formula": ("calculation", "expression"),
+    "cadence": ("frequency", "how often", "expected", "interval"),
+    "measured_by": ("who measures", "measurer", "measured"),
+    "validated_by": ("who validates", "validator", "validated"),
+    "reported_by": ("who reports", "reporter", "reported"),
 }
 
 _NEVER_EMPTY: Final = ("name", "direction", "kind")
@@ -89,4 +98,7 @@ def _goals(metric: Metric) -> dict[int, dict[str, Any]]:
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value or "" for name, value in values.items() if value is not None or name not in _NEVER_EMPTY}
+    fields = {name: value or "" for name, value in values.items() if value is not None or name not in _NEVER_EMPTY}
+    if fields.get("cadence") == "":
+        fields["cadence"] = Cadence.NONE.value
+    return fields

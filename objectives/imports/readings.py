@@ -15,7 +15,7 @@ from objectives.imports.report import Import, Saved, changes_of
 from objectives.imports.tables import BadCell, LineError
 from objectives.models import Confidence, ImportSubject, Objective
 from objectives.moments import instant_of
-from objectives.services.batches import HELD, REJECTED, reading_changes
+from objectives.services.batches import HELD, REJECTED, Change
 from objectives.services.checks import SET_ASIDE
 from objectives.services.readings import StagedRow, record_staged, staged_row
 from objectives.weeks import local_day
@@ -107,7 +107,9 @@ def save(running: Import) -> Saved:
     # Held values wait for a person on their own page; they are no fault of the file.
     bad = (each for each in recorded.errors if each.code not in SET_ASIDE)
     running.note(LineError(each.index, each.field, each.detail) for each in bad)
-    running.changes.extend(reading_changes(reading_ids=recorded.reading_ids))
+    running.changes.extend(
+        Change(ImportSubject.READING, first, last_id=last) for first, last in recorded.reading_ranges
+    )
     running.changes.extend(changes_of(ImportSubject.HELD, recorded.held))
     good = recorded.created + recorded.superseded + recorded.unchanged
     aside = Counter(each.code for each in recorded.errors)

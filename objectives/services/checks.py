@@ -109,9 +109,7 @@ ON CONFLICT (account_id, metric_id) DO UPDATE SET counting_id = excluded.countin
 WHERE (d.counting_id, d.other_id) IS DISTINCT FROM (excluded.counting_id, excluded.other_id)
 """
 
-_PAIRS_OF_READINGS = (
-    "SELECT DISTINCT account_id, metric_id FROM objectives_reading WHERE id = ANY(%(ids)s) AND metric_id IS NOT NULL"
-)
+_PAIRS = "SELECT * FROM unnest(%(accounts)s::bigint[], %(metrics)s::bigint[]) AS p (account_id, metric_id)"
 _PAIRS_OF_METRIC = """SELECT account_id, metric_id FROM objectives_objective WHERE metric_id = ANY(%(ids)s)
   UNION SELECT account_id, metric_id FROM objectives_disagreement WHERE metric_id = ANY(%(ids)s)"""
 
@@ -147,13 +145,16 @@ def _written(before: str | None, after: str) -> dict[str, list[Any]]:
     return audit.changes(old, new) | held_at if old else held_at
 
 
-def refresh_disagreements(*, reading_ids: Sequence[int] = (), metric_ids: Sequence[int] = ()) -> None:
-    """Compare the sources of what new readings measure, or of whole metrics, and keep the flags in line.
+def refresh_disagreements(*, pairs: Sequence[tuple[int, int]] = (), metric_ids: Sequence[int] = ()) -> None:
+    """Compare the sources of pairs of account and metric, or of whole metrics, and keep the flags in line.
 
     Source: docs/formulas.md#sources
     """
     with connection.cursor() as cursor:
-        for pairs, ids in ((_PAIRS_OF_READINGS, reading_ids), (_PAIRS_OF_METRIC, metric_ids)):
-            if ids:
-                statement: Any = _DISAGREE.format(pairs=pairs)
-                cursor.execute(statement, {"ids": list(ids), "default": DEFAULT_PCT})
+        if pairs:
+            accounts, metrics = zip(*pairs, strict=True)
+            statement: Any = _DISAGREE.format(pairs=_PAIRS)
+            cursor.execute(statement, {"accounts": list(accounts), "metrics": list(metrics), "default": DEFAULT_PCT})
+        if metric_ids:
+            statement = _DISAGREE.format(pairs=_PAIRS_OF_METRIC)
+            cursor.execute(statement, {"ids": list(metric_ids), "default": DEFAULT_PCT})

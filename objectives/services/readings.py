@@ -62,9 +62,14 @@ class RecordResult:
     unchanged: int = 0
     superseded: int = 0
     errors: Sequence[RowError] = field(default_factory=tuple)
-    reading_ids: Sequence[int] = field(default_factory=tuple)
+    reading_ranges: Sequence[tuple[int, int]] = field(default_factory=tuple)
     account_ids: Sequence[int] = field(default_factory=tuple)
     held: HeldChanges = field(default_factory=dict)
+
+    @property
+    def reading_ids(self) -> list[int]:
+        """List what was recorded; many of a file are better taken as ranges, first and last of each."""
+        return [number for first, last in self.reading_ranges for number in range(first, last + 1)]
 
 
 class ReadingsRefused(ValueError):
@@ -182,13 +187,20 @@ WHERE x.idx = s.idx AND x.value <> x.first_value
 _BEFORE = """lag(s.value) OVER (
     PARTITION BY s.account_id, s.metric_id, s.objective_id, s.observed_at, s.source ORDER BY s.idx)"""
 
-# Within one key (subject, observed_at, source) a row is new only if its value differs from the one before it.
-_INSERT = """
-WITH chained AS (
-  SELECT s.*, {before} AS before FROM reading_resolved s WHERE s.code IS NULL
-), compared AS (
-  SELECT c.*, COALESCE(c.before, stored.value) AS standing
-  FROM chained c LEFT JOIN LATERAL (
+# Most files continue what is there: then no row has to look for an earlier one.
+_HAS_STORED = """
+SELECT EXISTS (
+  SELECT FROM (
+    SELECT account_id, metric_id, objective_id, min(observed_at) AS first, max(observed_at) AS last
+    FROM reading_resolved WHERE code IS NULL GROUP BY account_id, metric_id, objective_id
+  ) s
+  WHERE EXISTS (SELECT FROM objectives_reading v
+      WHERE s.metric_id IS NULL AND v.objective_id = s.objective_id AND v.observed_at BETWEEN s.first AND s.last)
+    OR EXISTS (SELECT FROM objectives_reading v
+      WHERE v.account_id = s.account_id AND v.metric_id = s.metric_id AND v.observed_at BETWEEN s.first AND s.last)
+)
+"""
+_STORED = """ LEFT JOIN LATERAL (
     SELECT x.value FROM (
       (SELECT v.value FROM objectives_reading v
        WHERE c.metric_id IS NULL AND v.objective_id = c.objective_id
@@ -200,7 +212,16 @@ WITH chained AS (
          AND v.observed_at = c.observed_at AND v.source = c.source
        ORDER BY v.recorded_at DESC, v.id DESC LIMIT 1)
     ) x
-  ) stored ON true
+  ) stored ON true"""
+_NONE_STORED = " CROSS JOIN (SELECT NULL::numeric AS value) stored"
+
+# Within one key (subject, observed_at, source) a row is new only if its value differs from the one before it.
+_INSERT = """
+WITH chained AS (
+  SELECT s.*, {before} AS before FROM reading_resolved s WHERE s.code IS NULL
+), compared AS (
+  SELECT c.*, COALESCE(c.before, stored.value) AS standing
+  FROM chained c{stored}
 ), inserted AS (
   INSERT INTO objectives_reading (account_id, metric_id, metric_version, objective_id, value, observed_at, recorded_at,
     source, confidence, origin, note, external_id, recorded_by)
@@ -216,6 +237,9 @@ WITH chained AS (
   SELECT account_id, metric_id, objective_id, min(observed_at) AS first_observed_at, count(*) AS readings,
     min(id) AS first_id, max(id) AS last_id
   FROM inserted GROUP BY account_id, metric_id, objective_id
+), runs AS (
+  SELECT min(id) AS first, max(id) AS last
+  FROM (SELECT id, id - row_number() OVER (ORDER BY id) AS run FROM inserted) numbered GROUP BY run
 ), touched AS (
   SELECT id, min(first_observed_at) AS first_observed_at FROM (
     SELECT objective_id AS id, first_observed_at FROM subjects WHERE objective_id IS NOT NULL
@@ -238,7 +262,12 @@ SELECT counts.created, counts.unchanged, counts.superseded,
   COALESCE((SELECT array_agg(id ORDER BY id) FROM touched), '{}'),
   COALESCE((SELECT array_agg(first_observed_at ORDER BY id) FROM touched), '{}'),
   COALESCE((SELECT array_agg(DISTINCT account_id) FROM subjects), '{}'),
-  COALESCE((SELECT array_agg(id ORDER BY id) FROM inserted), '{}')
+  COALESCE((SELECT array_agg(first ORDER BY first) FROM runs), '{}'),
+  COALESCE((SELECT array_agg(last ORDER BY first) FROM runs), '{}'),
+  COALESCE((SELECT array_agg(account_id ORDER BY account_id, metric_id) FILTER (WHERE metric_id IS NOT NULL)
+    FROM subjects), '{}'),
+  COALESCE((SELECT array_agg(metric_id ORDER BY account_id, metric_id) FILTER (WHERE metric_id IS NOT NULL)
+    FROM subjects), '{}')
 FROM counts
 """
 
@@ -331,13 +360,16 @@ def record_staged(
         if atomic and any(error.code not in SET_ASIDE for error in errors):
             raise ReadingsRefused(errors)
         logged = {"kind": by.kind, "actor": by.id, "by": by.name, "request": audit.request_id()}
+        cursor.execute(_HAS_STORED)
+        has_stored = cursor.fetchone()[0]
         insert = _INSERT.replace("{before}", _BEFORE if has_repeats else "NULL::numeric")
+        insert = insert.replace("{stored}", _STORED if has_stored else _NONE_STORED)
         cursor.execute(insert, {**logged, "origin": origin})
-        created, unchanged, superseded, objectives, first_observed, accounts, readings = cursor.fetchone()
+        created, unchanged, superseded, objectives, first_observed, accounts, first, last, *pairs = cursor.fetchone()
         follow_readings(objective_ids=objectives, first_observed_at=first_observed)
         refresh_standings(account_ids=accounts, at=at)
-        refresh_disagreements(reading_ids=readings)
-    return RecordResult(created, unchanged, superseded, errors, readings, accounts, held)
+        refresh_disagreements(pairs=list(zip(*pairs, strict=True)))
+    return RecordResult(created, unchanged, superseded, errors, list(zip(first, last, strict=True)), accounts, held)
 
 
 def staged_row(

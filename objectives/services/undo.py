@@ -32,7 +32,7 @@ from objectives.models import (
 from objectives.services.batches import finish_undo
 from objectives.services.checks import refresh_disagreements
 from objectives.services.restatements import revert
-from objectives.services.standings import follow_readings, refresh_standings
+from objectives.services.standings import follow_readings, refresh_due, refresh_standings
 from valuerealization.common import audit
 from valuerealization.common.audit import Actor
 from valuerealization.common.models import AuditEntry
@@ -135,7 +135,9 @@ def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
         plans = _plans(batch)
         goals = plans[ImportSubject.OBJECTIVE]
         touched |= {goal.account_id for goal in goals.rows.values()} | set(plans[ImportSubject.ACCOUNT].rows)
-        list(Account.objects.filter(pk__in=touched).lock().values_list("pk"))
+        timed = [pk for pk, changes in plans[ImportSubject.METRIC].changed.items() if "cadence" in changes]
+        waiting = set(Objective.objects.filter(metric__in=timed).values_list("account_id", flat=True))
+        list(Account.objects.filter(pk__in=touched | waiting).lock().values_list("pk"))
         plans = _plans(batch)  # as it stands with the locks held
         if obstacles := _obstacles(batch, plans):
             raise UndoRefused(obstacles)
@@ -146,8 +148,9 @@ def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
         readings = cursor.fetchone()[0]
         removed = sum(_remove(plan) for plan in reversed(plans.values()))
         gone = plans[ImportSubject.ACCOUNT].added
+        refresh_due(metric_ids=timed)
         # Sources that the import made agree, or differ more, are compared again.
-        refresh_disagreements(metric_ids=sorted({metric for _account, metric in measured if metric}))
+        refresh_disagreements(metric_ids=sorted({metric for _account, metric in measured if metric} | set(timed)))
         follow_readings(objective_ids=sorted((following.keys() | goals.changed.keys()) - goals.added))
         refresh_standings(account_ids=sorted(touched - gone), at=at)
         _audit(batch, touched, by=by)

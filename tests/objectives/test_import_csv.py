@@ -225,6 +225,27 @@ class TestMetrics:
         assert MetricVersion.objects.filter(metric=metric).count() == 2
 
     @pytest.mark.django_db
+    def test_how_often_and_by_whom(self, write: Write) -> None:
+        account = make_account(external_id="A-1")
+        seats = make_metric(key="seats", name="Seats", cadence="monthly", measured_by="Desk", reported_by="CSM")
+        goal = make_objective(account, metric=seats, started_on=date(2026, 11, 1))
+        header = "key,name,cadence,measured_by,validated_by,reported_by"
+        path = write(header, "seats,,weekly,,Controller,CSM", "tickets,Tickets,,Help desk,,")
+        assert load("metrics", path) == (2, 1, 1, 0)
+        fields = ("key", "cadence", "measured_by", "validated_by", "reported_by", "version")
+        assert list(Metric.objects.order_by("key").values_list(*fields)) == [
+            ("seats", "weekly", "", "Controller", "CSM", 1), ("tickets", "none", "Help desk", "", "", 1),
+        ]  # fmt: skip
+        goal.refresh_from_db()
+        assert goal.next_due_on == date(2026, 11, 8)
+        assert load("metrics", path) == (2, 0, 0, 2)
+        assert load("metrics", write("key,name", "seats,Seats")) == (1, 0, 0, 1)  # no column, no change
+        assert errors("metrics", write(header, "seats,,fortnightly,,,", f"tickets,,,{'x' * 121},,")) == [
+            "line 2, cadence: Choose one of none, daily, weekly, monthly, quarterly, yearly.",
+            "line 3, measured_by: Use at most 120 characters.",
+        ]
+
+    @pytest.mark.django_db
     def test_errors(self, write: Write) -> None:
         path = write(
             "key,name,unit,unit_label,direction",

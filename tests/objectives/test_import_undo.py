@@ -133,9 +133,9 @@ FILES = {
         "A-2,Beta,UTC,,,",
     ],
     "metrics": [
-        "key,name,kind,methodology",
-        "seats,Seats in use,activity,Counted on Fridays",
-        "tickets,Tickets,value,",
+        "key,name,kind,methodology,cadence,measured_by",
+        "seats,Seats in use,activity,Counted on Fridays,weekly,Data team",
+        "tickets,Tickets,value,,,",
     ],
     "objectives": [
         "external_id,customer,title,details,completion_type,baseline,target,current,metric,done,weight",
