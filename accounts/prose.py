@@ -1,9 +1,9 @@
 """Texts that people type: links and mentions found in them, nothing of them ever taken for HTML."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 # Up to the first blank, quote or bracket that can't be part of an address that people paste.
 _LINK: Final = re.compile(r"https?://[^\s<>\"'`{}|\\^]+", re.IGNORECASE)
@@ -45,10 +45,11 @@ def mentions(text: str, people: Mapping[int, str]) -> list[Mention]:
     """
     found = []
     taken = 0
+    names = _Names.of(people)
     for at in _AT.finditer(text):
         if at.start() < taken:
             continue
-        match = _longest(text, at.end(), people)
+        match = names.longest(text, at.end())
         if match is not None:
             end, person = match
             found.append(Mention(at.start(), end, person))
@@ -86,9 +87,10 @@ def _links(text: str) -> Iterator[tuple[int, int, Part]]:
 
 
 def _marked(text: str, people: Mapping[int, str]) -> Iterator[tuple[int, int, Part]]:
+    names = _Names.of(people)
     for at in _AT.finditer(text):
         try:
-            match = _longest(text, at.end(), people)
+            match = names.longest(text, at.end())
         except AmbiguousMention:
             continue
         if match is not None:
@@ -96,32 +98,42 @@ def _marked(text: str, people: Mapping[int, str]) -> Iterator[tuple[int, int, Pa
             yield at.start(), end, Part(text[at.start() : end], person=person)
 
 
-def _longest(text: str, start: int, people: Mapping[int, str]) -> tuple[int, int] | None:
-    """Match names at a place: the full ones first, then first names."""
-    full = _matching(text, start, {person: name for person, name in people.items() if name.strip()})
-    if full:
-        return _only(text, start, full, people)
-    firsts = {person: name.split()[0] for person, name in people.items() if name.strip()}
-    return _only(text, start, _matching(text, start, firsts), people)
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Who is called what, prepared once for a text: by the length of the name, then by its letters whatever their case.
 
+    A text may hold thousands of @, so at each of them only the lengths are tried, not the people.
+    """
 
-def _matching(text: str, start: int, names: Mapping[int, str]) -> dict[int, int]:
-    """Find whose names stand at a place, as whole words, and where the longest of them ends."""
-    ends: dict[int, int] = {}
-    for person, name in names.items():
-        end = start + len(name)
-        same = text[start:end].casefold() == name.casefold()
-        if same and not (end < len(text) and (text[end].isalnum() or text[end] == "_")):
-            ends[person] = end
-    longest = max(ends.values(), default=0)
-    return {person: end for person, end in ends.items() if end == longest}
+    people: Mapping[int, str]
+    full: Mapping[int, Mapping[str, list[int]]]
+    first: Mapping[int, Mapping[str, list[int]]]
 
+    @classmethod
+    def of(cls, people: Mapping[int, str]) -> Self:
+        """Prepare names, longest first."""
+        named = [(person, name) for person, name in people.items() if name.strip()]
+        return cls(people, _by_length(named), _by_length((person, name.split()[0]) for person, name in named))
 
-def _only(text: str, start: int, ends: Mapping[int, int], people: Mapping[int, str]) -> tuple[int, int] | None:
-    if not ends:
+    def longest(self, text: str, start: int) -> tuple[int, int] | None:
+        """Match names at a place: the full ones first, then first names.
+
+        Raises: AmbiguousMention.
+        """
+        for names in (self.full, self.first):
+            for length, known in names.items():
+                end = start + length
+                found = known.get(text[start:end].casefold())
+                if not found or (end < len(text) and (text[end].isalnum() or text[end] == "_")):
+                    continue
+                if len(found) > 1:
+                    raise AmbiguousMention(text[start:end], [self.people[person] for person in sorted(found)])
+                return end, found[0]
         return None
-    if len(ends) > 1:
-        end = next(iter(ends.values()))
-        raise AmbiguousMention(text[start:end], [people[person] for person in sorted(ends)])
-    ((person, end),) = ends.items()
-    return end, person
+
+
+def _by_length(names: Iterable[tuple[int, str]]) -> dict[int, dict[str, list[int]]]:
+    found: dict[int, dict[str, list[int]]] = {}
+    for person, name in sorted(names, key=lambda each: -len(each[1])):
+        found.setdefault(len(name), {}).setdefault(name.casefold(), []).append(person)
+    return found

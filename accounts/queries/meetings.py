@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from accounts.models import Account, Meeting, Task, User
+from valuerealization.common.formats import current
 from valuerealization.common.keyset import KeysetPage, Ordering, page
 from valuerealization.common.units import format_day
 
@@ -38,8 +39,9 @@ def when_of(meeting: Meeting, *, timezone: str, today: date) -> str:
     """Write when a meeting is: Tue 17 Nov, 09:30 to 10:15; with the day after, too, when it ends on another."""
     zone = ZoneInfo(timezone)
     start, end = meeting.starts_at.astimezone(zone), meeting.ends_at.astimezone(zone)
-    text = f"{format_day(start.date(), today, weekday='short')}, {start:%H:%M} to "
-    return text + (f"{end:%H:%M}" if end.date() == start.date() else f"{format_day(end.date(), today)}, {end:%H:%M}")
+    time = current().time
+    text = f"{format_day(start.date(), today, weekday='short')}, {time(start)} to "
+    return text + (time(end) if end.date() == start.date() else f"{format_day(end.date(), today)}, {time(end)}")
 
 
 def meeting_rows(meetings: Iterable[Meeting], *, account: Account, today: date) -> list[MeetingRow]:

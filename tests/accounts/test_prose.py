@@ -1,5 +1,7 @@
 """Links and mentions in texts that people type."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,17 @@ def test_parts_are_the_text(text: str) -> None:
     assert all(part.text for part in found)
     assert all(part.href.lower().startswith(("http://", "https://")) for part in found if part.href)
     assert not any(set(part.href) & set("<>\"' \n") for part in found)
+
+
+def test_a_text_full_of_mentions_reads_the_names_once() -> None:
+    class Counted(dict[int, str]):
+        read = 0
+
+        def items(self) -> Any:
+            type(self).read += 1
+            return super().items()
+
+    people = Counted({number: f"Person{number} Number{number}" for number in range(50)})
+    assert len(parts("@person7 @Person8 Number8 @nobody " * 200, people)) > 400
+    assert len(mentions("@person7 " * 200, people)) == 200
+    assert Counted.read == 2
