@@ -1,6 +1,7 @@
 """What every request is wrapped in: the reader's formats, and the lock before the admin."""
 
 from collections.abc import Callable
+from typing import Final
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
@@ -31,8 +32,12 @@ class ReaderFormats:
             return self.get_response(request)
 
 
+# Pages of administrators outside the admin that can't be undone.
+_LIKE_THE_ADMIN: Final = frozenset({"person_erase", "user_erase", "contact_erase"})
+
+
 class SecondFactorForAdmin:
-    """Open the admin only to people with a second factor, where the settings ask for one.
+    """Open the admin, and erasure, only to people with a second factor, where the settings ask for one.
 
     Who has set one up can't sign in without it, so having one is enough.
     """
@@ -42,9 +47,18 @@ class SecondFactorForAdmin:
         self.admin = reverse("admin:index")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not settings.VR_ADMIN_SECOND_FACTOR or not request.path.startswith(self.admin):
-            return self.get_response(request)
-        if request.user.is_authenticated and request.user.is_staff and not is_mfa_enabled(request.user):
-            messages.warning(request, "The admin opens once you have set up a second factor.")
-            return redirect("mfa_index")
-        return self.get_response(request)
+        refused = self._refuse(request, "The admin") if request.path.startswith(self.admin) else None
+        return refused or self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        """Guard the pages that are found by their names."""
+        name = request.resolver_match.url_name if request.resolver_match else None
+        return self._refuse(request, "Erasing people") if name in _LIKE_THE_ADMIN else None
+
+    def _refuse(self, request: HttpRequest, what: str) -> HttpResponse | None:
+        if not settings.VR_ADMIN_SECOND_FACTOR or not request.user.is_authenticated or not request.user.is_staff:
+            return None
+        if is_mfa_enabled(request.user):
+            return None
+        messages.warning(request, f"{what} opens once you have set up a second factor.")
+        return redirect("mfa_index")

@@ -239,6 +239,13 @@ def test_the_admin_asks_for_a_second_factor_where_the_settings_do(client: Client
         in client.get("/settings/second-factor/").content.decode()
     )
     assert client.get("/accounts/").status_code == 200
+    other = make_user()
+    for path in ("/people/erase/", f"/people/{other.pk}/erase/"):
+        assert client.post(path, {"confirm": other.email}).headers.get("Location") == "/settings/second-factor/"
+    other.refresh_from_db()
+    assert other.is_active
+    TOTP.activate(admin, generate_totp_secret())
+    assert client.get("/admin/").status_code == client.get("/people/erase/").status_code == 200
 
 
 def test_the_admin_has_no_sign_in_of_its_own(client: Client) -> None:
