@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from accounts.forms.erasure import ErasureForm, FindPersonForm
 from accounts.models import Contact, User
@@ -25,19 +25,23 @@ from valuerealization.common.htmx import HtmxRequest, signed_in
 
 
 @signed_in
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def find_person(request: HtmxRequest) -> HttpResponse:
-    """Ask whom to erase, and lead to the question whether that is meant."""
+    """Ask whom to erase, and lead to the question whether that is meant.
+
+    The address is posted: in our own address it would stay in logs and histories, of all people's theirs.
+    """
     _check(request)
-    form = FindPersonForm(request.GET) if "email" in request.GET else FindPersonForm()
-    if form.is_bound and form.is_valid():
+    form = FindPersonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
         email = form.cleaned_data["email"]
         if (user := User.objects.filter(email=email).first()) is not None:
             return redirect("user_erase", user.pk)
         if (contact := Contact.objects.filter(email=email).order_by("pk").first()) is not None:
             return redirect("contact_erase", contact.pk)
         form.add_error("email", "Nobody has this address: neither in the team nor among the contacts.")
-    return render(request, "accounts/erase_find.html", {"form": form, "nav": "erasure"})
+    context = {"form": form, "nav": "erasure"}
+    return render(request, "accounts/erase_find.html", context, status=422 if form.errors else 200)
 
 
 @signed_in

@@ -390,11 +390,14 @@ def test_pages_are_for_administrators(client: Client, ada: User) -> None:
 def test_finding_leads_to_the_question(client: Client, ada: User, admin: User) -> None:
     client.force_login(admin)
     contact = make_contact(Account.objects.get(), email="grace@example.org")
-    found = client.get("/people/erase/", {"email": " ENGINE@example.com "})
+    found = client.post("/people/erase/", {"email": " ENGINE@example.com "})
     assert found["Location"] == f"/people/{ada.pk}/erase/"
-    assert client.get("/people/erase/", {"email": "grace@example.org"})["Location"] == f"/contacts/{contact.pk}/erase/"
-    assert "Nobody has this address" in client.get("/people/erase/", {"email": "x@example.com"}).content.decode()
-    assert client.get("/people/erase/", {"email": ""}).status_code == 200
+    assert client.post("/people/erase/", {"email": "grace@example.org"})["Location"] == f"/contacts/{contact.pk}/erase/"
+    nobody = client.post("/people/erase/", {"email": "x@example.com"})
+    assert (nobody.status_code, "Nobody has this address" in nobody.content.decode()) == (422, True)
+    assert client.post("/people/erase/", {"email": ""}).status_code == 422
+    # In an address it would stay in logs and histories.
+    assert "Location" not in client.get("/people/erase/", {"email": "engine@example.com"})
 
 
 def test_the_question_says_what_it_means_and_wants_the_address(client: Client, ada: User, admin: User) -> None:

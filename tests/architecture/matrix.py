@@ -95,7 +95,7 @@ MATRIX: Final = {
     "contact_restore": {"POST": OWN},
     "team_add": _OWN_FORM,
     "team_remove": _OWN_FORM,
-    "person_erase": {"GET": ADMINS},
+    "person_erase": {"GET": ADMINS, "POST": ADMINS},
     "user_erase": {"GET": ADMINS, "POST": ADMINS},
     "contact_erase": {"GET": ADMINS, "POST": ADMINS},
     # objectives
