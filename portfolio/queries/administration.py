@@ -9,11 +9,12 @@ from typing import Any, Final
 from django.db.models import Case, Count, DecimalField, F, Q, Sum, Value, When, Window
 from django_celery_beat.models import PeriodicTask
 
-from accounts.models import ApiKey, User
-from objectives.models import Kind, Objective, Standing
+from accounts.models import ApiKey, NotificationMail, User
+from objectives.models import HeldReading, Kind, Objective, Standing
 from objectives.queries.lists import AccountFilter
 from objectives.status import Status
 from portfolio.queries.summary import Summary, summary
+from valuerealization.common.numbers import round_half_up
 from valuerealization.common.units import Unit, format_ago, format_in_days, format_money, format_pct
 
 LISTED: Final = 6
@@ -54,6 +55,7 @@ class Todo:
 
     lines: tuple[Line, ...]
     total: int
+    address: str = ""  # where all of them are
 
     @property
     def more(self) -> int:
@@ -66,13 +68,14 @@ class Savings:
     """What objectives in money have moved, in one currency; currencies are never added.
 
     Units: `saved` is how far costs came down, `gained` how far amounts that are meant to grow went up. What went the
-           wrong way counts against both.
+           wrong way counts against both. Whole amounts: cents say nothing in a sum. `short` is the total for a tile.
     """
 
     currency: str
     saved: str
     gained: str
     total: str
+    short: str
     objectives: int
     accounts: int
 
@@ -95,9 +98,11 @@ class Dashboard:
     summary: Summary
     attention: tuple[AccountLine, ...]
     savings: tuple[Savings, ...]
+    held: Todo
     stale: Todo
     absent: Todo
     keys: Todo
+    mails: Todo
     machine: Machine
 
     @property
@@ -108,11 +113,24 @@ class Dashboard:
     @property
     def todos(self) -> int:
         """Count the other things to do."""
-        return self.stale.total + self.absent.total + self.keys.total + self.machine.failing.total
+        return sum(todo.total for _title, todo, _empty in self.lists)
+
+    @property
+    def lists(self) -> tuple[tuple[str, Todo, str], ...]:
+        """List what else there is to do, with what is said when there is none; what has something comes first."""
+        lists = (
+            ("Values held for a decision", self.held, "No value waits for a decision."),
+            ("Values that grow old", self.stale, "Every objective was measured in the last 30 days."),
+            ("Snapshots that fail", self.machine.failing, "No account’s snapshot fails."),
+            ("Mails that could not be sent", self.mails, "Every mail of the last 30 days went out."),
+            ("People who never signed in", self.absent, "Everybody has signed in at least once."),
+            ("Keys that expire", self.keys, "No API key expires in the next 30 days."),
+        )
+        return tuple(sorted(lists, key=lambda each: not each[1].total))
 
 
 def dashboard(*, at: datetime) -> Dashboard:
-    """Read the admin's first page: nine queries, however many accounts there are.
+    """Read the admin's first page: eleven queries, however many accounts there are.
 
     Source: docs/formulas.md#portfolio
     """
@@ -121,9 +139,11 @@ def dashboard(*, at: datetime) -> Dashboard:
         summary=summary(AccountFilter(), on=today),
         attention=_attention(today),
         savings=_savings(),
+        held=_held(),
         stale=_stale(at),
         absent=_absent(),
         keys=_keys(at),
+        mails=_mails(at),
         machine=_machine(at),
     )
 
@@ -168,13 +188,51 @@ def _savings() -> tuple[Savings, ...]:
     return tuple(
         Savings(
             currency=row["account__currency"],
-            saved=format_money(row["saved"], currency=row["account__currency"]),
-            gained=format_money(row["gained"], currency=row["account__currency"]),
-            total=format_money(row["saved"] + row["gained"], currency=row["account__currency"]),
+            saved=_whole(row["saved"], row["account__currency"]),
+            gained=_whole(row["gained"], row["account__currency"]),
+            total=_whole(row["saved"] + row["gained"], row["account__currency"]),
+            short=format_money(row["saved"] + row["gained"], currency=row["account__currency"], compact=True),
             objectives=row["number"],
             accounts=row["accounts"],
         )
         for row in rows
+    )
+
+
+def _whole(amount: Decimal, currency: str) -> str:
+    return format_money(round_half_up(amount, 0), currency=currency)
+
+
+def _held() -> Todo:
+    rows = (
+        HeldReading.objects.filter(state=HeldReading.State.HELD, account__archived_at=None)
+        .annotate(total=Window(Count("pk")))
+        .select_related("account", "metric")
+        .order_by("held_at", "pk")[:LISTED]
+    )
+    return _todo(
+        rows,
+        lambda row: Line(f"{row.metric}, {row.account.name}", f"from {row.recorded_by or 'nobody we know'}",
+                         f"/quality/held/{row.pk}/"),
+        "/quality/",
+    )  # fmt: skip
+
+
+def _mails(at: datetime) -> Todo:
+    rows = (
+        NotificationMail.objects.filter(state=NotificationMail.State.FAILED, ended_at__gte=at - timedelta(days=30))
+        .annotate(total=Window(Count("pk")))
+        .select_related("notification__person")
+        .order_by("-ended_at", "-pk")[:LISTED]
+    )
+    return _todo(
+        rows,
+        lambda row: Line(
+            f"To {row.notification.person}",
+            row.trouble or "given up",
+            f"/admin/accounts/notificationmail/{row.pk}/change/",
+        ),
+        "/admin/accounts/notificationmail/?state__exact=failed",
     )
 
 
@@ -197,6 +255,7 @@ def _stale(at: datetime) -> Todo:
             f"last measured {format_ago((at - row.measured_at).days)}" if row.measured_at else "never measured",
             f"/objectives/{row.pk}/value/",
         ),
+        "/quality/calendar/",
     )
 
 
@@ -206,7 +265,11 @@ def _absent() -> Todo:
         .annotate(total=Window(Count("pk")))
         .order_by("created_at", "pk")[:LISTED]
     )
-    return _todo(rows, lambda row: Line(str(row), "has never signed in", f"/admin/accounts/user/{row.pk}/change/"))
+    return _todo(
+        rows,
+        lambda row: Line(str(row), "has never signed in", f"/admin/accounts/user/{row.pk}/change/"),
+        "/admin/accounts/user/?signed_in=no&is_active__exact=1",
+    )
 
 
 def _keys(at: datetime) -> Todo:
@@ -221,7 +284,7 @@ def _keys(at: datetime) -> Todo:
         note = f"expires in {left} days" if row.expiry_date > at else "has expired"
         return Line(f"API key {row.name}", note, f"/admin/accounts/apikey/{row.pk}/change/")
 
-    return _todo(rows, line)
+    return _todo(rows, line, "/admin/accounts/apikey/?revoked__exact=0")
 
 
 def _machine(at: datetime) -> Machine:
@@ -242,13 +305,14 @@ def _machine(at: datetime) -> Machine:
         failing=_todo(
             failing,
             lambda row: Line(row.account.name, row.failure or "no reason given", f"/accounts/{row.account_id}/"),
+            "/operations/",
         ),
     )
 
 
-def _todo(rows: Any, line: Any) -> Todo:
+def _todo(rows: Any, line: Any, address: str) -> Todo:
     found: Sequence[Any] = list(rows)
-    return Todo(tuple(line(row) for row in found), found[0].total if found else 0)
+    return Todo(tuple(line(row) for row in found), found[0].total if found else 0, address)
 
 
 def _since(instant: datetime | None, at: datetime) -> str:
