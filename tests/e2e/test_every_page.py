@@ -14,8 +14,11 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
+from accounts.models import NotificationKind
+from accounts.queries.mails import off_token
 from objectives.demo.load import load
 from tests.architecture.matrix import MATRIX
+from tests.factories import make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -53,6 +56,7 @@ NOT_REACHED = {
         ),
         "for people with a second factor, or without a password",
     ),
+    "notification_off": "by a link in a mail",
     **dict.fromkeys(("account_logout", "objective_restore", "view_restore", "view_update"), "by a form"),
 }  # fmt: skip
 
@@ -149,7 +153,8 @@ def test_every_page_is_accessible_in_both_themes_at_both_widths(
 
 def test_pages_before_sign_in_are_accessible(examined: Page, transactional_db: None) -> None:
     wrong = {}
-    for address in ("/sign-in/", "/password/", "/password/sent/", "/password/changed/", "/sign-in/inactive/"):
+    off = f"/notifications/off/{off_token(person_id=make_user().pk, kind=NotificationKind.DUE)}/"
+    for address in ("/sign-in/", "/password/", "/password/sent/", "/password/changed/", "/sign-in/inactive/", off):
         answer = examined.goto(address)
         assert answer is not None
         assert answer.status == 200, answer.url
