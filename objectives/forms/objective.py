@@ -17,6 +17,7 @@ from objectives.models import CompletionType, Confidence, Metric, Objective
 from objectives.models.metrics import UNITS
 from objectives.queries.preview import Sketch
 from valuerealization.common.forms import DayField, NumberField
+from valuerealization.common.numbers import to_plain
 from valuerealization.common.units import Unit
 
 # What is typed character by character, and no number yet while it is.
@@ -30,6 +31,7 @@ _NOT_FOR: Final = {
         "weight", "cadence", "measured_by", "validated_by", "reported_by",
     ),
 }  # fmt: skip
+_LONGEST_NUMBER: Final = 30
 _COLLECTION: Final = ("cadence", "measured_by", "validated_by", "reported_by")
 _NUMBERS: Final = ("baseline", "current", "target", "weight")
 _MESSAGES: Final = {("external_id", "unique"): "Another objective has this id."}
@@ -208,8 +210,26 @@ class ObjectiveForm(forms.Form):
         given |= {name: data[name] for name in ("baseline", "target", "methodology", *_COLLECTION)} | {"weight": weight}
         if data["completion_type"] == CompletionType.ATTRIBUTE:
             return {**given, "metric": data["metric"], "unit": "", "unit_label": ""}
-        given |= {name: data[name] for name in ("unit", "unit_label", "current", "source")}
+        given |= {name: data[name] for name in ("unit", "unit_label", "source")}
+        if not self._leaves_current:
+            given["current"] = data["current"]
         return {**given, "confidence": data["confidence"] or Confidence.HIGH}
+
+    @property
+    def current_was(self) -> str:
+        """Give the value that the page showed when it was opened; somebody may have recorded another one since."""
+        if self.is_bound:
+            return str(self.data.get("current_was", ""))[:_LONGEST_NUMBER]
+        shown = self.initial.get("current")
+        return "" if shown is None else to_plain(shown)
+
+    @property
+    def _leaves_current(self) -> bool:
+        """Tell whether the value stands as the page showed it: then nobody measured, and nothing is recorded."""
+        if self.objective is None or self.objective.completion_type != CompletionType.VALUE:
+            return False
+        typed = self.cleaned_data["current"]
+        return typed is not None and to_plain(typed) == self.current_was
 
     def refuse(self, reasons: Iterable[Refusal]) -> None:
         """Put what was refused beside its fields; what belongs to none stands above them.

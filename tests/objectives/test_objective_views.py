@@ -310,6 +310,24 @@ class TestUpdate:
         assert Objective.objects.filter(pk=objective.pk).values().get() == before
         assert (AuditEntry.objects.count(), Reading.objects.count()) == (entries, 1)
 
+    def test_a_value_that_nobody_touched_is_no_reading(self, client: Client, objective: Objective) -> None:
+        path = f"/objectives/{objective.pk}/edit/"
+
+        def shown(html: str) -> str | None:
+            return next(attrs["value"] for attrs in Page(html).find("input") if attrs.get("name") == "current_was")
+
+        assert shown(client.get(path).content.decode()) == "9"
+        opened = of(objective, title="Renamed", current_was="9")
+        record(objective, 8, at=NOW)  # while the page is open
+        refused = client.post(path, {**opened, "weight": "0"})
+        assert (refused.status_code, shown(refused.content.decode())) == (422, "9")
+        assert client.post(path, opened).status_code == 302
+        objective.refresh_from_db()
+        assert (objective.title, objective.current) == ("Renamed", 8)
+        assert list(Reading.objects.order_by("pk").values_list("value", flat=True)) == [9, 8]
+        assert client.post(path, {**opened, "current": "7.5"}).status_code == 302
+        assert Reading.objects.latest("pk").value == D("7.5")
+
     def test_a_new_current_is_a_reading_now(self, client: Client, objective: Objective) -> None:
         sent = of(objective, current="8", confidence="low")
         assert client.post(f"/objectives/{objective.pk}/edit/", sent).status_code == 302
