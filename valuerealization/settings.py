@@ -140,6 +140,7 @@ MIDDLEWARE = [
     "valuerealization.common.metrics.MeasureRequests",
     "django_structlog.middlewares.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "valuerealization.common.uploads.BodyLimit",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -147,3 +148,15 @@ def test_any_name_is_short_visible_and_stays_so(name: str) -> None:
     assert not set(clean) & set('/\\"<>|\0\r\n')
     assert not clean.startswith(".")
     assert clean_name(clean) == clean
+
+
+@pytest.mark.parametrize("path", ["/sign-in/", "/imports/new/", "/nowhere/"])
+def test_a_body_larger_than_any_file_is_not_even_read(client: Client, settings: Any, path: str) -> None:
+    settings.VR_IMPORT_MAX_BYTES = settings.VR_ATTACHMENT_MAX_BYTES = 1024 * 1024
+
+    def unread(*_size: int) -> bytes:
+        raise AssertionError("the body was read")
+
+    body = type("Body", (), {"read": unread, "readline": unread})()
+    answer = client.post(path, CONTENT_LENGTH=str(2 * 1024 * 1024 + 1), **{"wsgi.input": body})
+    assert (answer.status_code, b"at most 2 MB" in answer.content) == (413, True)

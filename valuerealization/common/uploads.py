@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 import filetype
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
 
 LONGEST_NAME: Final = 120
 _MOST_ENTRIES: Final = 10_000
@@ -62,6 +64,27 @@ class Checked:
     name: str
     content_type: str
     size: int
+
+
+class BodyLimit:
+    """Middleware that turns away a body larger than any file that is taken, which would fill the disk unseen.
+
+    Up to twice the largest file it comes through, so that a form can say beside its field what is too large. The API
+    has limits of its own.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Wrap the rest of the stack."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer 413, or go on."""
+        given = request.META.get("CONTENT_LENGTH") or "0"
+        most = 2 * max(settings.VR_IMPORT_MAX_BYTES, settings.VR_ATTACHMENT_MAX_BYTES)
+        if given.isdecimal() and int(given) > most and not request.path.startswith("/api/"):
+            text = f"This is too large: at most {megabytes(most)} are read.\n"
+            return HttpResponse(text, status=413, content_type="text/plain; charset=utf-8")
+        return self.get_response(request)
 
 
 def check_upload(upload: "UploadedFile[Any]", *, allowed: Collection[str], max_bytes: int) -> Checked:
