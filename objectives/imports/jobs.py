@@ -133,7 +133,8 @@ def _import(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:
 def _undo(batch: ImportBatch, heartbeat: Heartbeat, at: datetime) -> None:
     heartbeat.total = batch.rows_total
     try:
-        undo_import(batch=batch, by=_actor(batch), at=at)
+        editor = editor_of(batch.asked_by or batch.created_by)
+        undo_import(batch=batch, by=_actor(batch), at=at, editor=editor)
     except UndoRefused as error:
         batches.stop_undo(batch=batch, reason=" ".join(error.obstacles), at=at)
 
@@ -143,7 +144,7 @@ def _run(
 ) -> Outcome:
     """Do the import, and put what came of it into the batch's terms."""
     layout = Layout(batch.sheet, {int(number): name for number, name in batch.columns.items()})
-    by, editor = _actor(batch), _editor(batch.created_by)
+    by, editor = _actor(batch), editor_of(batch.created_by)
     if batch.kind == ImportKind.FOCUS:
         return import_bill(
             path=path, name=batch.file_name, by=by, at=at, layout=layout, editor=editor, dry_run=dry_run,
@@ -190,6 +191,6 @@ def _actor(batch: ImportBatch) -> Actor:
     return SYSTEM if person is None else person.as_actor()
 
 
-def _editor(user: User | None) -> User | None:
+def editor_of(user: User | None) -> User | None:
     """Give the person who may change only their own accounts; None without such a limit."""
     return user if user is not None and edits_only_own_accounts(user) else None

@@ -5,14 +5,14 @@ What depends on it is said in words, and then nothing is changed. Only the times
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection, models, transaction
 
-from accounts.models import Account
+from accounts.models import Account, User
 from objectives.models import (
     HeldReading,
     ImportBatch,
@@ -116,30 +116,36 @@ class _Plan:
     rows: dict[int, Any]
 
 
-def obstacles_to_undo(*, batch: ImportBatch) -> list[str]:
-    """List what stands in the way of undoing an import, as it is now; nothing when it can be undone."""
-    return _obstacles(batch, _plans(batch))
+def obstacles_to_undo(*, batch: ImportBatch, editor: User | None = None) -> list[str]:
+    """List what stands in the way of undoing an import, as it is now; nothing when it can be undone.
+
+    Shape:  `editor` may change only the accounts assigned to them.
+    """
+    plans = _plans(batch)
+    return _obstacles(batch, plans, touched=_touched(plans, _measured(batch)), editor=editor)
 
 
-def undo_import(*, batch: ImportBatch, by: Actor, at: datetime) -> Undone:
+def undo_import(*, batch: ImportBatch, by: Actor, at: datetime, editor: User | None = None) -> Undone:
     """Take an import back in one transaction.
 
+    Shape:  `editor` may change only the accounts assigned to them.
     Raises: UndoRefused with everything that depends on it; ClaimLost.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FOLLOWING, {"batch": batch.pk})
         following = dict(cursor.fetchall())
-        cursor.execute(f"SELECT DISTINCT r.account_id, r.metric_id {_RANGES}", {"batch": batch.pk})
-        measured = cursor.fetchall()
-        touched = {account for account, _metric in measured}
+        measured = _measured(batch)
         plans = _plans(batch)
+        # Metrics before accounts, as whoever changes a metric locks them.
+        metrics = Metric.objects.filter(pk__in=plans[ImportSubject.METRIC].rows).order_by("pk")
+        list(metrics.select_for_update().values_list("pk"))
         goals = plans[ImportSubject.OBJECTIVE]
-        touched |= {goal.account_id for goal in goals.rows.values()} | set(plans[ImportSubject.ACCOUNT].rows)
+        touched = _touched(plans, measured)
         timed = [pk for pk, changes in plans[ImportSubject.METRIC].changed.items() if "cadence" in changes]
         waiting = set(Objective.objects.filter(metric__in=timed).values_list("account_id", flat=True))
         list(Account.objects.filter(pk__in=touched | waiting).lock().values_list("pk"))
         plans = _plans(batch)  # as it stands with the locks held
-        if obstacles := _obstacles(batch, plans):
+        if obstacles := _obstacles(batch, plans, touched=touched, editor=editor):
             raise UndoRefused(obstacles)
         revert(batch_id=batch.pk, restatements=_restatements(batch))
         cursor.execute(_LET_GO, {"batch": batch.pk})
@@ -173,11 +179,33 @@ def _plans(batch: ImportBatch) -> dict[str, _Plan]:
     }
 
 
-def _obstacles(batch: ImportBatch, plans: Mapping[str, _Plan]) -> list[str]:
-    found = list(dict.fromkeys([*_snapshots(batch), *_edits(plans), *_dependents(batch, plans)]))
+def _measured(batch: ImportBatch) -> list[tuple[int, int | None]]:
+    """List the accounts that the import's readings are of, each with the metric, None for an objective's own value."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT r.account_id, r.metric_id {_RANGES}", {"batch": batch.pk})
+        return list(cursor.fetchall())
+
+
+def _touched(plans: Mapping[str, _Plan], measured: Iterable[tuple[int, int | None]]) -> set[int]:
+    goals = {goal.account_id for goal in plans[ImportSubject.OBJECTIVE].rows.values()}
+    return goals | set(plans[ImportSubject.ACCOUNT].rows) | {account for account, _metric in measured}
+
+
+def _obstacles(
+    batch: ImportBatch, plans: Mapping[str, _Plan], *, touched: Collection[int], editor: User | None
+) -> list[str]:
+    theirs = _not_assigned(touched, editor) if editor is not None else ()
+    found = list(dict.fromkeys([*theirs, *_snapshots(batch), *_edits(plans), *_dependents(batch, plans)]))
     if len(found) > MOST_NAMED:
         found = [*found[:MOST_NAMED], f"And {len(found) - MOST_NAMED:,} more."]
     return found
+
+
+def _not_assigned(touched: Collection[int], editor: User) -> Iterator[str]:
+    """Whoever changes only their own accounts takes back only what is theirs, also if it was when they imported it."""
+    others = Account.objects.filter(pk__in=touched).exclude(owner=editor).order_by("name", "pk")
+    for name in others.values_list("name", flat=True)[: MOST_NAMED + 1]:
+        yield f"{name} is not assigned to you: ask its owner or a leader to undo this."
 
 
 def _restatements(batch: ImportBatch) -> dict[int, datetime]:

@@ -253,7 +253,7 @@ def undo(request: HtmxRequest, pk: int) -> HttpResponse:
         return leave(request, batch.get_absolute_url())
     context = {
         "nav": "imports", "batch": batch, "kind": ImportKind(batch.kind).label,
-        "obstacles": obstacles_to_undo(batch=batch),
+        "obstacles": obstacles_to_undo(batch=batch, editor=jobs.editor_of(request.user)),
     }  # fmt: skip
     return render_page(request, "objectives/imports/undo.html", context)
 

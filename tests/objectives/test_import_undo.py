@@ -11,6 +11,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, User
 from accounts.services.accounts import update_account
@@ -164,6 +165,40 @@ def test_undo_restores_an_equal_state(world: Account, leader: User, tmp_path: Pa
     assert (batch.state, batch.failure, batch.undone_by) == (ImportState.UNDONE, "", "Lee Ader")
     assert differences(before) == {}
     assert verify() == []
+
+
+@pytest.mark.parametrize("kind", ["accounts", "objectives", "readings"])
+def test_whoever_lost_an_account_takes_nothing_of_it_back(
+    client: Client, world: Account, leader: User, tmp_path: Path, kind: str
+) -> None:
+    """As its forms say: neither after it was given to somebody else, nor after a leader became a CSM."""
+    csm = make_user(role="csm", name="Cee Ess")
+    Account.objects.filter(pk=world.pk).update(owner=csm)
+    make_metric(key="tickets")
+    lines = [line for line in FILES[kind] if not line.startswith("A-2")]
+    batch = run(tmp_path, kind, *lines, by=csm)
+    Account.objects.filter(pk=world.pk).update(owner=leader)
+    before = state()
+    batches.request_undo(batch=batch, at=NOON, by=csm)
+    batch = work(batch)
+    assert (batch.state, batch.failure) == (
+        ImportState.IMPORTED, "Acme & Co is not assigned to you: ask its owner or a leader to undo this."
+        if kind == "accounts" else "Acme is not assigned to you: ask its owner or a leader to undo this.",
+    )  # fmt: skip
+    assert state() == before
+    client.force_login(csm)
+    assert "not assigned to you" in client.get(f"/imports/{batch.pk}/undo/").content.decode()
+    batches.request_undo(batch=batch, at=NOON, by=leader)
+    assert work(batch).state == ImportState.UNDONE
+
+
+def test_a_metric_that_is_being_changed_is_waited_for(world: Account, leader: User, tmp_path: Path) -> None:
+    batch = run(tmp_path, "metrics", *FILES["metrics"], by=leader)
+    with CaptureQueriesContext(connection) as captured:
+        undo(batch)
+    locks = [query["sql"] for query in captured if "FOR UPDATE" in query["sql"] or "FOR NO KEY UPDATE" in query["sql"]]
+    tables = [table for sql in locks for table in ("objectives_metric", "accounts_account") if f'FROM "{table}"' in sql]
+    assert tables[:2] == ["objectives_metric", "accounts_account"]
 
 
 def test_all_four_after_each_other_and_back_again(world: Account, leader: User, tmp_path: Path) -> None:
