@@ -6,7 +6,7 @@ Source: docs/exports.md#an-account
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Final
@@ -38,6 +38,7 @@ class Part:
     holds: str
     rows: Rows
     omit: frozenset[str] = frozenset()
+    is_audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,21 @@ class _Counted:
 _parts: dict[str, Part] = {}
 
 
-def register(name: str, holds: str, rows: Rows, *, omit: Iterable[str] = ()) -> None:
+def register(name: str, holds: str, rows: Rows, *, omit: Iterable[str] = (), is_audit: bool = False) -> None:
     """Add a table to the file.
 
     Shape:  `rows` gives the rows of an account's id in a settled order; every column is written but those in `omit`.
+            `is_audit` tables are for those who may read the audit log.
     Raises: ValueError if another table has the name.
     """
     if name in _parts:
         raise ValueError(f"The account export has a part “{name}” already.")
-    _parts[name] = Part(name, holds, rows, frozenset(omit))
+    _parts[name] = Part(name, holds, rows, frozenset(omit), is_audit)
 
 
-def parts() -> tuple[Part, ...]:
+def parts(*, with_audit: bool = True) -> tuple[Part, ...]:
     """List the tables in the order they were added."""
-    return tuple(_parts.values())
+    return tuple(part for part in _parts.values() if with_audit or not part.is_audit)
 
 
 def export_filename(account: Account, *, at: datetime) -> str:
@@ -88,22 +90,25 @@ def export_filename(account: Account, *, at: datetime) -> str:
     return f"account-{account.pk}-{at:%Y-%m-%d}.zip"
 
 
-def write_account_export(account: Account, *, at: datetime, to: IO[bytes]) -> list[WrittenFile]:
+def write_account_export(
+    account: Account, *, at: datetime, to: IO[bytes], with_audit: bool = True
+) -> list[WrittenFile]:
     """Write the zip file.
 
-    Shape:  memory stays flat however much there is; the transaction lasts as long as writing to `to` does, which should
-            be a disk and not somebody's connection.
+    Shape:  `with_audit` for those who may read the audit log. Memory stays flat however much there is; the transaction
+            lasts as long as writing to `to` does, which should be a disk and not somebody's connection.
     """
     written: list[WrittenFile] = []
     with one_instant(), ZipFile(to, "w", ZIP_DEFLATED) as archive:
         as_of = _instant()
-        for part in parts():
+        wanted = parts(with_audit=with_audit)
+        for part in wanted:
             rows = part.rows(account.pk)
             columns = _columns(rows.model, part.omit)
             as_json = _write(archive, f"json/{part.name}.json", _json(rows, columns), as_of)
             as_csv = _write(archive, f"csv/{part.name}.csv", _csv(rows, columns), as_of)
             written += [as_json, _with_rows(as_csv, as_json.rows)]
-        readme = _readme(account, as_of=as_of, written=written)
+        readme = _readme(account, wanted, as_of=as_of, written=written)
         written.append(_write(archive, "README.txt", iter([(readme.encode(), 0)]), as_of))
         manifest = _manifest(account, as_of=as_of, at=at, written=written)
         _write(archive, "manifest.json", iter([(manifest.encode(), 0)]), as_of)
@@ -175,9 +180,9 @@ def _with_rows(file: WrittenFile, rows: int) -> WrittenFile:
     return WrittenFile(file.path, rows, file.size, file.sha256)
 
 
-def _readme(account: Account, *, as_of: datetime, written: list[WrittenFile]) -> str:
+def _readme(account: Account, wanted: Sequence[Part], *, as_of: datetime, written: list[WrittenFile]) -> str:
     rows = {file.path.removeprefix("json/").removesuffix(".json"): file.rows for file in written}
-    width = max(len(part.name) for part in parts())
+    width = max(len(part.name) for part in wanted)
     lines = [
         f"{account.name}: everything {settings.VR_ORGANISATION} keeps about this account",
         "",
@@ -188,7 +193,7 @@ def _readme(account: Account, *, as_of: datetime, written: list[WrittenFile]) ->
         "        an apostrophe in front. For exact values use the JSON.",
         "manifest.json   the files with their rows, bytes and SHA-256.",
         "",
-        *(f"{part.name:<{width}}  {rows[part.name]:>9,}  {part.holds}" for part in parts()),
+        *(f"{part.name:<{width}}  {rows[part.name]:>9,}  {part.holds}" for part in wanted),
         "",
     ]
     return "\r\n".join(lines)

@@ -78,4 +78,5 @@ register(
     "audit_entries",
     "who changed what, when",
     lambda account: AuditEntry.objects.filter(account_id=account).order_by("pk"),
+    is_audit=True,
 )

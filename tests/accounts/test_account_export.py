@@ -216,8 +216,13 @@ def test_download(client: Client, account: Account) -> None:
 def test_its_csm_may_and_others_may_not(client: Client, account: Account) -> None:
     assert account.owner is not None
     client.force_login(account.owner)
+    assert "audit_entries" not in client.get(f"/accounts/{account.pk}/export/").content.decode()
     response = client.post(f"/accounts/{account.pk}/export/")
-    assert response.getvalue()[:2] == b"PK"  # type: ignore[attr-defined]
+    archive = ZipFile(io.BytesIO(response.getvalue()))  # type: ignore[attr-defined]
+    assert "json/account.json" in archive.namelist()
+    # The audit log is for leaders, in a file too.
+    assert [name for name in archive.namelist() if "audit" in name] == []
+    assert "audit_entries" not in archive.read("README.txt").decode()
     client.force_login(make_user())
     assert client.get(f"/accounts/{account.pk}/export/").status_code == 403
     assert client.post(f"/accounts/{account.pk}/export/").status_code == 403
