@@ -27,6 +27,8 @@ def _names(person: Person) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT common_erase_name(%s::text[], %s)", [[*person.names], person.placeholder])
         changed: int = cursor.fetchone()[0]
+        cursor.execute("SELECT objectives_erase_name_in_changes(%s::text[], %s)", [[*person.names], person.placeholder])
+        changed += cursor.fetchone()[0]
     for model, fields in _NAMED.items():
         for field in fields:
             rows: Any = model._default_manager.filter(**{f"{field}__in": person.names})

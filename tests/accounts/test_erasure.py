@@ -24,7 +24,7 @@ from accounts.services.keys import create_api_key
 from accounts.services.notes import create_note
 from accounts.services.people import update_user
 from accounts.services.tasks import create_task
-from objectives.models import ImportBatch, ImportFailure, Objective, ObjectiveRevision, Reading
+from objectives.models import ImportBatch, ImportChange, ImportFailure, Objective, ObjectiveRevision, Reading
 from objectives.services.objectives import update_objective
 from portfolio.models import SavedView
 from tests.factories import make_account, make_contact, make_objective, make_user, record, settle
@@ -75,6 +75,12 @@ def ada(admin: User) -> User:
     )  # fmt: skip
     SavedView.objects.create(owner=admin, list_name="portfolio", name="A list", state={"owner": ["ada@example.com"]})
     ImportFailure.objects.create(batch=batch, line=2, cells=["Contoso", "ada lovelace"], problems=[])
+    ImportChange.objects.create(
+        batch=batch, subject="held", subject_id=1, changes={"value": ["1", "2"], "decided_by": ["Ada Byron", ""]}
+    )
+    ImportChange.objects.create(
+        batch=batch, subject="metric", subject_id=1, changes={"measured_by": ["Ada Lovelace", "Ada Byron"]}
+    )
     user.groups.add(Group.objects.first() or Group.objects.create(name="A group"))
     return user
 
@@ -111,11 +117,14 @@ def test_no_trace_is_left_and_the_numbers_stay(ada: User, admin: User) -> None:
     assert numbers() == before
     assert SavedView.objects.get().state == {"owner": [f"erased-{ada.pk}@erased.invalid"]}
     assert erased.placeholder == f"Erased person {ada.pk}"
+    held, metric = ImportChange.objects.order_by("pk")
+    assert held.changes == {"value": ["1", "2"], "decided_by": [erased.placeholder, ""]}
+    assert metric.changes == {"measured_by": [erased.placeholder] * 2}
     found = {what: number for what, number in erased.counts.items() if number}
     assert found == {
         "team members": 1, "sign-in addresses": 1, "sessions": 1, "second factors": 1, "failed sign-ins": 1,
         "revoked API keys": 1, "filters of saved views": 1,
-        "lines of the admin’s history": 1, "names beside readings, definitions, rebuilds and imports": 4,
+        "lines of the admin’s history": 1, "names beside readings, definitions, rebuilds and imports": 7,
         "lines of imported files": 2, "earlier states of team members": 2,
     }  # fmt: skip
 
@@ -351,6 +360,8 @@ def test_the_function_behind_it_does_nothing_else(arguments: list[Any]) -> None:
 def test_names_in_readings_become_placeholders_only() -> None:
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT common_erase_name('{System}', 'Eve')")
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT objectives_erase_name_in_changes('{Adm In}', 'Eve')")
     record(make_objective(make_account()), 5)
     with connection.cursor() as cursor:
         cursor.execute("SELECT common_erase_name('{System,\"\"}', 'Erased person 1')")
@@ -359,7 +370,7 @@ def test_names_in_readings_become_placeholders_only() -> None:
 
 def test_nobody_but_the_application_may_call_them() -> None:
     with connection.cursor() as cursor:
-        for name in ("common_audit_erase", "common_erase_name"):
+        for name in ("common_audit_erase", "common_erase_name", "objectives_erase_name_in_changes"):
             cursor.execute(
                 "SELECT prosecdef, proconfig, has_function_privilege('vr_app', oid, 'EXECUTE'),"
                 " has_function_privilege('vr_portal', oid, 'EXECUTE') FROM pg_proc WHERE proname = %s",
