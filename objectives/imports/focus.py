@@ -113,15 +113,6 @@ class FocusImported:
     weeks_restated: int
 
 
-def import_focus(*, path: Path, by: Actor, at: datetime) -> FocusImported:
-    """Take in a bill: accounts, daily readings, goals, and the past weeks that follow from them. All or nothing.
-
-    Shape:  a day that is not over (UTC) is left out: its sum would not stay.
-    Raises: FileRefused with every error by line; OSError when the file can't be read.
-    """
-    return _import(_Bill(path, path.name, by, at))
-
-
 def import_bill(
     *,
     path: Path,
@@ -133,10 +124,12 @@ def import_bill(
     dry_run: bool,
     count: Callable[[], None],
 ) -> Outcome:
-    """Take in an uploaded bill; with `dry_run`, do everything and keep nothing.
+    """Take in a bill: accounts, daily readings, goals, and the past weeks that follow from them. All or nothing.
 
-    Shape:  new, changed and unchanged are daily costs; `editor` may change only accounts assigned to them.
-    Raises: FileRefused with every error by line.
+    Shape:  with `dry_run`, does everything and keeps nothing. New, changed and unchanged are daily costs, `summary` has
+            the fields of `FocusImported`; `editor` may change only accounts assigned to them. A day that is not over
+            (UTC) is left out: its sum would not stay.
+    Raises: FileRefused with every error by line; OSError when the file can't be read.
     """
     bill = _Bill(path, name, by, at, layout, editor, count)
     with transaction.atomic():

@@ -14,7 +14,7 @@ from accounts.policies import edits_only_own_accounts
 from objectives.imports import stored
 from objectives.imports.files import is_workbook
 from objectives.imports.focus import COLUMNS as FOCUS_COLUMNS
-from objectives.imports.focus import import_bill
+from objectives.imports.focus import FocusImported, import_bill
 from objectives.imports.heartbeat import Heartbeat
 from objectives.imports.report import Saved
 from objectives.imports.run import KINDS, Imported, Layout, import_rows
@@ -82,12 +82,8 @@ def import_at_once(*, kind: str, path: Path, by: Actor, at: datetime, dry_run: b
     Shape:  with `dry_run`, does everything and keeps nothing; of a file that changes nothing no batch is kept.
     Raises: FileRefused with every error by line; OSError when the file can't be read.
     """
-    file_format = FileFormat.XLSX if is_workbook(path) else FileFormat.CSV
-    name = "".join(letter for letter in path.name if letter.isprintable())[-200:] or "file"
     with transaction.atomic():
-        batch = batches.open_batch(
-            kind=kind, file_name=name, file_format=file_format, sheet=sheet, size_bytes=path.stat().st_size
-        )
+        batch = _open(path, kind=kind, sheet=sheet)
         with acting(by=by, reason=_why(batch)):
             done = import_rows(kind=kind, path=path, by=by, at=at, layout=Layout(sheet))
         if dry_run or not done.changes:
@@ -95,6 +91,35 @@ def import_at_once(*, kind: str, path: Path, by: Actor, at: datetime, dry_run: b
         else:
             batches.finish_import(batch=batch, outcome=_outcome(done, []), by=by, at=at)
     return done.saved
+
+
+def import_focus(*, path: Path, by: Actor, at: datetime) -> FocusImported:
+    """Take in a cloud bill, all of it or nothing, and keep a batch of it as `import_at_once` does.
+
+    Raises: FileRefused with every error by line; OSError when the file can't be read.
+    """
+    with transaction.atomic():
+        batch = _open(path, kind=ImportKind.FOCUS)
+        with acting(by=by, reason=_why(batch)):
+            outcome = import_bill(
+                path=path, name=path.name, by=by, at=at, layout=Layout(), editor=None, dry_run=False,
+                count=lambda: None,
+            )  # fmt: skip
+        if outcome.changes:
+            batches.finish_import(batch=batch, outcome=outcome, by=by, at=at)
+        else:
+            transaction.set_rollback(True)
+    return FocusImported(**outcome.summary)
+
+
+def _open(path: Path, *, kind: str, sheet: str = "") -> ImportBatch:
+    return batches.open_batch(
+        kind=kind,
+        file_name="".join(letter for letter in path.name if letter.isprintable())[-200:] or "file",
+        file_format=FileFormat.XLSX if is_workbook(path) else FileFormat.CSV,
+        sheet=sheet,
+        size_bytes=path.stat().st_size,
+    )
 
 
 def fields_of(kind: str) -> tuple[list[str], tuple[str, ...], dict[str, tuple[str, ...]]]:

@@ -20,8 +20,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
 from objectives.imports import run
-from objectives.imports.focus import import_focus
-from objectives.imports.jobs import run_batch
+from objectives.imports.jobs import import_focus, run_batch
 from objectives.imports.run import KINDS, import_file
 from objectives.imports.tables import FileRefused
 from objectives.models import ImportBatch, Metric, MetricVersion, Objective, ObjectiveRevision, Reading, Standing

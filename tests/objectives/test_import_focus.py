@@ -15,9 +15,11 @@ from structlog.testing import capture_logs
 
 from accounts.models import Account
 from accounts.services.accounts import archive_account, update_account
-from objectives.imports.focus import FocusImported, import_focus
+from objectives.imports.focus import FocusImported
+from objectives.imports.jobs import import_focus, run_batch
 from objectives.imports.tables import FileRefused
-from objectives.models import Objective, Reading, Snapshot
+from objectives.models import ImportBatch, ImportState, Objective, Reading, Snapshot
+from objectives.services.batches import request_undo
 from objectives.services.restatements import verify
 from tests.factories import make_account, sql_now
 from valuerealization.common.audit import SYSTEM
@@ -311,3 +313,16 @@ def test_the_command_says_what_became_of_the_file() -> None:
     assert "charges: 1000" in lines
     assert "accounts created: 73" in lines
     assert {entry.actor_name for entry in AuditEntry.objects.all()} == {"Import of focus_1_0_sample.csv"}
+
+
+def test_the_command_keeps_a_batch_that_can_be_undone() -> None:
+    call_command("import_focus", str(SAMPLE), stdout=StringIO())
+    batch = ImportBatch.objects.get()
+    assert (batch.kind, batch.state, batch.created_by) == ("focus", ImportState.IMPORTED, None)
+    call_command("import_focus", str(SAMPLE), stdout=StringIO())  # changes nothing, so there is nothing to undo
+    assert ImportBatch.objects.count() == 1
+    request_undo(batch=batch, at=sql_now())
+    assert run_batch(batch_id=batch.pk, at=sql_now())
+    batch.refresh_from_db()
+    assert (batch.state, batch.failure) == (ImportState.UNDONE, "")
+    assert (Account.objects.count(), Objective.objects.count(), Reading.objects.count()) == (0, 0, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from objectives.imports.focus import import_focus
+from objectives.imports.jobs import import_focus
 from objectives.imports.tables import FileRefused
 from valuerealization.common.audit import SYSTEM
 
