@@ -65,6 +65,7 @@ def test_every_file_of_the_catalogue_is_answered(page: Page) -> None:
             )
             return
         check(page)
+        page.reload()  # it would look by itself, in a second or two: seventy times
         step = page.locator("#import-step")
         if not case.problems:
             expect(step).to_contain_text(f"Import {case.new} row" if case.new else "Nothing to import.")

@@ -91,6 +91,7 @@ def page_of(client: Client, batch: ImportBatch) -> str:
 
 SERIAL = "how spreadsheets count days; it stands for 2027-02-01. Format the column as a date and save again."
 NOT_TO_GIVE = "Only leaders assign accounts to somebody else. Give your own address, or leave the column out."
+NO_ZONE = "Choose an IANA timezone such as Europe/Berlin; “Nowhere/Else” is not one."
 NO_NUMBER = "Enter a number in plain digits, for example 1250.5, without a unit or currency sign."
 ACCOUNTS = "Account ID;Company name;Time zone;ARR;Favourite colour\nA-1;Acme;UTC;12.5;red\nA-2;Beta;UTC;;blue\n"
 
@@ -170,7 +171,7 @@ class TestTheWayThrough:
             ["Id", "Name", "Time zone", "ARR", "line", "error"],
             ["'=1+1", 'Acme, "Ltd"', "UTC", "-5", "2", "arr: Give an amount of 0 or more."],
             ["A-2", "Beta", "Nowhere/Else", "1,5", "3",
-             "arr: Write decimals with a point: 1.5 instead of 1,5."],
+             f"arr: Write decimals with a point: 1.5 instead of 1,5. timezone: {NO_ZONE}"],
             ["A-4", "", "UTC", "'-", "5",
              f"arr: {NO_NUMBER} name: Give the name of the new account."],
         ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -11,7 +10,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.processes import clean_environment, manage, processes_of, wait_for
+from tests.processes import clean_environment, kill_all, manage, processes_of, wait_for
 from valuerealization.embedded import (
     EmbeddedError,
     Postgres,
@@ -82,8 +81,7 @@ def test_survives_what_a_crash_leaves(var_dir: Path) -> None:
     with hold_servers([server, Valkey(var_dir)]) as hold:
         with psycopg.connect(server.url(role="vr_owner")) as owner:
             owner.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        for pid in processes_of(var_dir):
-            os.kill(pid, signal.SIGKILL)
+        kill_all(var_dir)
         wait_for(lambda: hold.lost() is not None, "the loss is noticed", seconds=5)
     # A process id in a container is soon somebody else's: here it is this test's.
     lines = (server.data_dir / "postmaster.pid").read_text().splitlines()
