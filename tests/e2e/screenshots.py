@@ -33,7 +33,6 @@ PAGES = {
     "quality": "/quality/",
     "quality-calendar": "/quality/calendar/",
     "imports": "/imports/",
-    "import-summary": "/imports/1/",
     "import-new": "/imports/new/",
     "settings": "/settings/",
     "settings-notifications": "/settings/notifications/",
