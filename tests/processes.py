@@ -145,9 +145,8 @@ def manage(*arguments: str, environment: Mapping[str, str], user: str | None = N
         return Running([sys.executable, "manage.py", *arguments], environment=environment)
     found = python_of(user)
     if found is None:
-        pytest.skip(
-            f"{user} can run neither {sys.executable} nor /usr/bin/python3: install python3, or move the project"
-        )
+        tried = f"{sys.executable} nor /usr/bin/python3"
+        pytest.skip(f"the user {user!r} can run neither {tried}: install python3, or move the project")
     python, extra = found
     return Running([python, "manage.py", *arguments], environment={**environment, **extra}, user=user)
 

@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from objectives.models import Objective
 from objectives.queries.value_card import value_card
 from portal.queries.value_summary import shared_account, value_summary
 from portfolio.views.account import find_account, head
@@ -17,10 +18,9 @@ def account_portal(request: HtmxRequest, pk: int) -> HttpResponse:
     """Preview the customer's page of an account, under the customer's own rights in the database."""
     account = find_account(pk)
     at = timezone.now()
-    card = value_card(account=account, at=at)
-    context = head(request, account=account, at=at, tab="portal") | {"card": card}
+    context = head(request, account=account, at=at, tab="portal") | {"card": value_card(account=account, at=at)}
+    context["hidden"] = Objective.objects.active().filter(account=account, show_in_portal=False).count()
     with as_customer(account.pk):
         shared = shared_account(account.pk)
-        summary = value_summary(account=shared, at=at) if shared else None
-    hidden = card.objectives - len(summary.goals) if summary else card.objectives
-    return render_page(request, "portal/preview.html", context | {"summary": summary, "hidden": hidden})
+        context["summary"] = value_summary(account=shared, at=at) if shared else None
+    return render_page(request, "portal/preview.html", context)

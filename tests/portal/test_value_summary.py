@@ -141,6 +141,8 @@ def test_changes_of_what_is_hidden_change_no_byte(client: Client, account: Accou
 def test_the_team_previews_what_the_customer_would_see(client: Client, account: Account, csm: User) -> None:
     add(account, 60, title="Shared goal")
     add(account, 90, title="Hidden goal", shared=False)
+    # Shared, though it is no part of the score.
+    make_objective(account, title="Agreed", completion_type="manual", show_in_portal=True, at=START)
     client.force_login(csm)
     html = client.get(f"/accounts/{account.pk}/portal/").content.decode()
     block = html.split('id="t-summary"')[1]

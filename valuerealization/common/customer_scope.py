@@ -26,7 +26,7 @@ class _Scope(Enum):
 
 
 _scope: ContextVar[_Scope] = ContextVar("customer_scope", default=_Scope.ANYTHING)
-_ROLE_OF_CONNECTION: Final = "default"
+_ALIAS: Final = "default"  # the connection that serves requests
 
 
 class OutsideScope(RuntimeError):
@@ -78,7 +78,7 @@ def as_application() -> Generator[None]:
 
 def guard_statements(*, connection: BaseDatabaseWrapper, **_signal: object) -> None:
     """Put the guard around a new connection; called when it is made."""
-    if connection.alias == _ROLE_OF_CONNECTION and _guard not in connection.execute_wrappers:
+    if connection.alias == _ALIAS and _guard not in connection.execute_wrappers:
         connection.execute_wrappers.insert(0, _guard)
 
 
